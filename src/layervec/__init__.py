@@ -1,0 +1,1 @@
+"""layervec: layered image vectorization."""

@@ -1,0 +1,179 @@
+"""The nouns of layervec: what flows from stage to stage.
+
+Imports nothing of the project and does no work beyond checks and views. Everything here is immutable by
+convention: a stage returns new values and never writes into those that it was given.
+
+Conventions: x to the right, y down; pixel (row i, column j) covers [j, j+1] x [i, i+1]; colours are
+sRGB-encoded in 0..1; alpha is straight unless a name says `premultiplied`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raster:
+    """A picture: float32 [h, w, 4], sRGB-encoded red, green, blue and straight alpha, all in 0..1."""
+
+    pixels: Float32  # [h, w, 4]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def opaque(self) -> bool:
+        """True where no pixel lets anything through."""
+        return bool((self.pixels[..., 3] >= 1.0).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """Closed contours of cubic segments.
+
+    A contour of k segments is 3k points: node, handle, handle, node, handle, handle, ...; its last segment
+    ends at its first node, which is not repeated. Outer contours run clockwise on screen (positive area
+    with y down), holes the other way round.
+
+    points: float64 [n, 2], pixels, n divisible by 3.
+    starts: int64 [c + 1], index of each contour's first point, then n.
+    straight: bool [n / 3], True where segment i is a line; its handles then lie at its thirds.
+    """
+
+    points: Float64  # [n, 2]
+    starts: Int64  # [c + 1]
+    straight: Bool  # [n / 3]
+
+    @property
+    def contours(self) -> int:
+        """Number of closed contours."""
+        return len(self.starts) - 1
+
+    @property
+    def segments(self) -> int:
+        """Number of segments, which is also the number of nodes."""
+        return len(self.points) // 3
+
+    def scaled(self, sx: float, sy: float) -> Outline:
+        """Return the same outline with x multiplied by sx and y by sy."""
+        return replace(self, points=self.points * np.array([sx, sy]))
+
+
+@dataclass(frozen=True, slots=True)
+class Solid:
+    """One colour: sRGB-encoded red, green, blue and straight alpha in 0..1."""
+
+    red: float
+    green: float
+    blue: float
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """One filled path. `rank` counts from 1, the most important shape of the drawing."""
+
+    id: str
+    outline: Outline
+    paint: Solid
+    rank: int
+    even_odd: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A named group; children back to front. Ids are unique in a drawing and ASCII."""
+
+    id: str
+    name: str
+    children: tuple[Layer | Shape, ...] = ()
+
+    def shapes(self) -> Iterator[Shape]:
+        """Yield every shape below this layer, back to front."""
+        for child in self.children:
+            if isinstance(child, Layer):
+                yield from child.shapes()
+            else:
+                yield child
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield this layer and every layer below it, parents first."""
+        yield self
+        for child in self.children:
+            if isinstance(child, Layer):
+                yield from child.layers()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A layered vector picture, `width` x `height` user units; `metadata` is plain JSON data."""
+
+    width: float
+    height: float
+    root: Layer
+    title: str = ""
+    metadata: dict[str, object] = field(default_factory=dict)
+
+    def shapes(self) -> list[Shape]:
+        """Return every shape, back to front."""
+        return list(self.root.shapes())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """The shapes of a drawing as flat arrays for the rasteriser, back to front, without names.
+
+    points: float32 [n, 2], pixels; contour c owns points[contours[c]:contours[c + 1]], 3 a segment as in `Outline`.
+    contours: int64 [c + 1].
+    paths: int64 [p + 1]; path i owns contours paths[i] .. paths[i + 1] - 1.
+    paints: float32 [p, 4], straight RGBA, sRGB-encoded, 0..1.
+    even_odd: bool [p], fill rule: True even-odd, False nonzero.
+    """
+
+    points: Float32  # [n, 2]
+    contours: Int64  # [c + 1]
+    paths: Int64  # [p + 1]
+    paints: Float32  # [p, 4]
+    even_odd: Bool  # [p]
+
+    def __len__(self) -> int:
+        return len(self.paths) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionTree:
+    """Nested regions of a picture, from single leaves to the whole canvas.
+
+    Nodes are numbered in depth-first order, a parent before its children, so that the descendants of node i
+    (itself included) are i .. last[i] - 1 and the root is 0. Every array but `labels` has one row a node.
+
+    labels: int32 [h, w], the node (a leaf) of each pixel.
+    parent: int32 [m], -1 for the root.
+    last: int32 [m], one past the last descendant.
+    cost: float64 [m], cost of the merge that made the node; 0 for leaves. Cutting at a cost gives a partition.
+    """
+
+    labels: Int32  # [h, w]
+    parent: Int32  # [m]
+    last: Int32  # [m]
+    cost: Float64  # [m]
+
+    def __len__(self) -> int:
+        return len(self.parent)
