@@ -1,0 +1,225 @@
+"""Choose which regions of the tree become shapes, and in what order.
+
+Any node may be painted over its nearest painted ancestor; what it gains is the squared error that this removes
+from what is seen there. Picking the largest gain again and again gives the shapes and their ranks at once (docs:
+`docs/log.md` for what else was tried). Knows regions and colours; nothing of masks, curves or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from layervec.tree import node_sums
+from layervec.types import Bool, Float32, Float64, Int64, RegionTree
+
+LEAST_GAIN = 0.1  # squared error over all channels, px; what a shape must remove at least to be worth a path
+LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
+CLEAR = 0.04  # alpha below which a region is not painted at all
+OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
+ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
+MODE_WIDTHS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.25, 0.25)  # kernel of each mean shift step, colour distance
+
+
+class Chooser:
+    """Greedy choice of tree nodes by marginal gain, one `pick` at a time.
+
+    Keeps, for every node, the sums over what it would show: its pixels outside painted descendants. The gain of
+    painting a node is the squared error there now, less what its own mean colour would leave. A base keeps the
+    colour that it was picked with, so no base is left standing for its scraps only.
+    """
+
+    def __init__(self, tree: RegionTree, pixels: Float32, painted: Int64 | None = None, drawn: Float32 | None = None) -> None:
+        """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
+
+        pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4.
+        """
+        self.tree = tree
+        self.picked: list[int] = []
+        self.colours: list[Float64] = []
+        self.gains: list[float] = []
+        self._is_leaf = tree.last == np.arange(len(tree)) + 1
+        self._painted = np.zeros(len(tree), dtype=bool)
+        sums = node_sums(tree, np.concatenate([pixels, pixels**2, np.ones_like(pixels[..., :1])], axis=2))
+        channels = pixels.shape[2]
+        area = sums[:, -1:]
+        self._colour = sums[:, :channels] / area  # [m, c] mean colour of whole nodes
+        self._area = area[:, 0]
+        self._spread = sums[:, channels : 2 * channels].sum(axis=1) - (sums[:, :channels] ** 2 / area).sum(axis=1)
+        self._may = _paintable(sums, channels)
+        offset = self._colour if drawn is None else self._colour - node_sums(tree, drawn) / area
+        error = np.where(self._is_leaf, self._spread + self._area * (offset**2).sum(axis=1), 0.0)
+        square = sums[:, channels : 2 * channels].sum(axis=1, keepdims=True)
+        # What each node would show: colour sums, sum of squares, area, and the error there now.
+        self._shown = np.concatenate([sums[:, :channels], square, area, self._over_ranges(error)[:, None]], axis=1)
+        for node in () if painted is None else painted:
+            self._cover(int(node))
+        self.gain = np.zeros(len(tree))
+        self._reprice(np.arange(len(tree)))
+
+    def _over_ranges(self, leaf_values: Float64) -> Float64:
+        running = np.concatenate([[0.0], np.cumsum(leaf_values)])
+        return np.asarray(running[self.tree.last] - running[:-1])
+
+    def pick(self, least_gain: float = LEAST_GAIN) -> bool:
+        """Paint the node with the largest gain; False when none gains more than `least_gain`."""
+        node = int(np.argmax(self.gain))
+        if self.gain[node] <= least_gain:
+            return False
+        self.paint(node)
+        return True
+
+    def paint(self, node: int) -> None:
+        """Paint this node over its nearest painted ancestor, in the dominant colour of what it shows."""
+        span = np.arange(node, int(self.tree.last[node]))
+        free = np.ones(len(span), dtype=bool)
+        for below in self._painted_below(node):
+            free[below - node : int(self.tree.last[below]) - node] = False
+        leaves = span[free & self._is_leaf[span]]
+        colour = dominant_colour(self._colour[leaves], self._area[leaves])
+        self.picked.append(node)
+        self.gains.append(float(self.gain[node]))
+        self.colours.append(colour)
+        changed = self._cover(node)
+        offset = ((self._colour[leaves] - colour) ** 2).sum(axis=1)
+        error = np.zeros(len(span) + 1)
+        error[leaves - node + 1] = self._spread[leaves] + self._area[leaves] * offset
+        running = np.cumsum(error)
+        free_nodes = span[free]
+        self._shown[free_nodes, -1] = running[self.tree.last[free_nodes] - node] - running[free_nodes - node]
+        self._reprice(np.concatenate([free_nodes, changed]))
+
+    def _cover(self, node: int) -> Int64:
+        """Mark a node painted; return its ancestors up to the nearest painted one, which it now hides a part of."""
+        self._painted[node] = True
+        above = int(self.tree.parent[node])
+        chain = []
+        while above >= 0:
+            chain.append(above)
+            if self._painted[above]:
+                break
+            above = int(self.tree.parent[above])
+        hidden = np.array(chain, dtype=np.int64)
+        self._shown[hidden] -= self._shown[node]
+        return hidden
+
+    def _painted_below(self, node: int) -> list[int]:
+        """Topmost painted nodes strictly below `node`."""
+        found: list[int] = []
+        at, stop = node + 1, int(self.tree.last[node])
+        for i in np.flatnonzero(self._painted[at:stop]) + at:
+            if i >= at:
+                found.append(int(i))
+                at = int(self.tree.last[i])
+        return found
+
+    def _reprice(self, nodes: Int64) -> None:
+        shown = self._shown[nodes]
+        area = shown[:, -2]
+        left = shown[:, -3] - (shown[:, :-3] ** 2).sum(axis=1) / np.maximum(area, 1.0)
+        may = (area >= min(LEAST_AREA, self._area[0])) & ~self._painted[nodes] & self._may[nodes]
+        self.gain[nodes] = np.where(may, shown[:, -1] - left, 0.0)
+
+
+def _paintable(sums: Float64, channels: int) -> Bool:
+    """Tell which nodes one paint can stand for: all of an opaque picture, else those of one opacity: bool [m]."""
+    if channels == 3:
+        return np.ones(len(sums), dtype=bool)
+    area = sums[:, -1]
+    alpha = sums[:, 3] / area
+    varied = sums[:, 7] / area - alpha**2
+    return np.asarray((alpha > CLEAR) & (varied < ALPHA_VARIANCE))
+
+
+def dominant_colour(colours: Float64, weights: Float64) -> Float64:
+    """Return the main mode of weighted colours, float64 [c] from [n, c] and [n].
+
+    The colour of a thing rather than the mean of it and its details, which later shapes will repaint: mean shift
+    (https://en.wikipedia.org/wiki/Mean_shift) with a kernel that narrows from everything to MODE_WIDTH.
+    """
+    centre = weights @ colours / weights.sum()
+    for width in MODE_WIDTHS:
+        pull = weights * np.exp(((colours - centre) ** 2).sum(axis=1) / (-2 * width**2)) + 1e-12 * weights
+        centre = pull @ colours / pull.sum()
+    return np.asarray(centre)
+
+
+def choose(tree: RegionTree, pixels: Float32, budget: int) -> tuple[Int64, Float64]:
+    """Pick up to `budget` nodes by marginal gain. pixels: premultiplied [h, w, c].
+
+    Returns (nodes int64 [k], paints float64 [k, 4]). The first shape of an opaque picture is its background.
+    """
+    chooser = Chooser(tree, pixels)
+    if pixels.shape[2] == 3:
+        chooser.paint(0)
+    while len(chooser.picked) < budget and chooser.pick():
+        pass
+    return np.array(chooser.picked, dtype=np.int64), as_paints(chooser.colours)
+
+
+def as_paints(colours: Sequence[Float64]) -> Float64:
+    """Return straight RGBA paints of premultiplied colours with 3 (opaque) or 4 channels: float64 [k, 4]."""
+    paints = np.ones((len(colours), 4))
+    for paint, colour in zip(paints, colours, strict=True):
+        if len(colour) == 4:
+            paint[3] = 1.0 if colour[3] > OPAQUE else colour[3]
+            colour = colour[:3] / colour[3]
+        paint[:3] = np.clip(colour, 0.0, 1.0)
+    return paints
+
+
+def rank(tree: RegionTree, pixels: Float32, nodes: Int64, parents: Int64, paints: Float64) -> Int64:
+    """Order shapes so that each adds the most to a drawing of those before it: indices int64 [k].
+
+    nodes, parents, paints: tree nodes, index of the nearest shape around each (-1 for none) and straight RGBA.
+    Shapes count as their regions. pixels: premultiplied [h, w, c].
+    """
+    count, channels = len(nodes), pixels.shape[2]
+    colours = paints[:, :3] * paints[:, 3:]
+    if channels == 4:
+        colours = np.concatenate([colours, paints[:, 3:]], axis=1)
+    whole = node_sums(tree, np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2))[nodes]
+    cell = whole.copy()  # what lies in a shape but in none inside it
+    for i in range(count):
+        if parents[i] >= 0:
+            cell[parents[i]] -= whole[i]
+    area = np.maximum(cell[:, -1], 0.0)
+    mean = cell[:, :-1] / np.maximum(area, 1.0)[:, None]
+    depth = _depths(parents)
+    around = np.zeros((count, count), dtype=bool)  # [i, j]: shape i is or lies around cell j
+    for j in range(count):
+        i = j
+        while i >= 0:
+            around[i, j] = True
+            i = int(parents[i])
+    error = area * (mean**2).sum(axis=1)
+    with_shape = area * ((mean[None] - colours[:, None]) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
+    shown_depth = np.full(count, -1)
+    order: list[int] = []
+    left = np.ones(count, dtype=bool)
+    for _ in range(count):
+        covers = around & (depth[:, None] > shown_depth)
+        gain = np.where(covers, error - with_shape, 0.0).sum(axis=1)
+        # The outermost come first: nothing else stands without them.
+        gain[parents < 0] = np.where(channels == 3, np.inf, gain[parents < 0])
+        best = int(np.argmax(np.where(left, gain, -np.inf)))
+        order.append(best)
+        left[best] = False
+        error = np.where(covers[best], with_shape[best], error)
+        shown_depth = np.where(covers[best], depth[best], shown_depth)
+    return np.array(order, dtype=np.int64)
+
+
+def _depths(parents: Int64) -> Int64:
+    depth = np.full(len(parents), -1, dtype=np.int64)
+    for i in range(len(parents)):
+        chain = []
+        j = i
+        while j >= 0 and depth[j] < 0:
+            chain.append(j)
+            j = int(parents[j])
+        base = int(depth[j]) if j >= 0 else -1
+        for step, member in enumerate(reversed(chain), 1):
+            depth[member] = base + step
+    return depth

@@ -1,0 +1,165 @@
+"""Closed cubic outlines of pixel masks, and small services on outlines.
+
+Refuses to know pictures, colours and layers: masks and outlines in, outlines and numbers out.
+Why this chain: trace the cracks between pixels, cut the border into straight runs, find corners and lines
+in them, then choose the fewest cubics between (`trace`, `polygon`, `nodes`, `cubics`, `contour`; each says
+why and where from). Limit: every mask is fitted by itself, so two fits of one shared border differ by up
+to twice the tolerance. The compiled parts are imported on first use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from layervec.curves.edit import controls, simplify, straighten
+from layervec.types import Bool, Float64, Int32, Int64, Outline
+
+__all__ = [
+    "fit",
+    "fit_many",
+    "flatten",
+    "mean_deviation",
+    "self_crossings",
+    "signed_area",
+    "simplify",
+    "straighten",
+]
+
+CROSSING_TOLERANCE = 0.05  # px; how finely outlines are flattened before crossings are counted
+DEVIATION_TOLERANCE = 0.02  # px; ... and before deviations are measured
+MOST_CHORDS = 4096  # chords of one flattened segment, whatever the tolerance
+
+
+def fit(mask: Bool, tolerance: float, min_area: float = 0.0) -> Outline:
+    """Return closed cubic outlines of the region that a mask marks.
+
+    mask: bool [h, w]; foreground is 8-connected, background 4-connected.
+    tolerance: px, greatest distance of a curve from the midpoints of the region's border cracks where
+    smoothing
+        allows; below about 0.6 curves begin to follow the pixels' staircase.
+    min_area: px; contours (specks and holes) that enclose less are left out, but never the largest outer one.
+    Runs along the picture's border lie exactly on it. An empty mask gives an empty outline.
+    Raises ValueError if the mask is not two-dimensional or the tolerance is not positive.
+    """
+    if mask.ndim != 2:
+        raise ValueError(f"a mask has two axes, not {mask.ndim}")
+    if not (tolerance > 0.0 and math.isfinite(tolerance)):
+        raise ValueError(f"tolerance must be positive, not {tolerance}")
+    from layervec.curves.contour import fit_contour
+
+    height, width = mask.shape
+    corners, starts, areas = borders(mask)
+    keep = np.abs(areas) >= min_area
+    if len(areas):
+        keep[np.argmax(areas)] = True
+    pieces = [
+        fit_contour(corners[starts[c] : starts[c + 1]], width, height, areas[c], tolerance)
+        for c in np.flatnonzero(keep)
+    ]
+    return Outline(
+        np.concatenate([p for p, _ in pieces] or [np.zeros((0, 2))]),
+        np.cumsum([0, *(len(p) for p, _ in pieces)], dtype=np.int64),
+        np.concatenate([s for _, s in pieces] or [np.zeros(0, np.bool_)]),
+    )
+
+
+def fit_many(masks: Iterable[Bool], tolerance: float, min_area: float = 0.0) -> list[Outline]:
+    """Return `fit` of each mask."""
+    return [fit(mask, tolerance, min_area) for mask in masks]
+
+
+def borders(mask: Bool) -> tuple[Int32, Int64, Float64]:
+    """Return the lattice points of a mask's borders, int32 [n, 2], their starts [c + 1] and signed areas
+    [c] in px.
+    """
+    import cv2
+
+    from layervec.curves.trace import lattice_areas, trace
+
+    mask = np.ascontiguousarray(mask, np.bool_)
+    if mask.size == 0:
+        return np.zeros((0, 2), np.int32), np.zeros(1, np.int64), np.zeros(0)
+    left, top, columns, rows = cv2.boundingRect(mask.view(np.uint8))
+    padded = np.zeros((rows + 2, columns + 2), np.uint8)
+    padded[1:-1, 1:-1] = mask[top : top + rows, left : left + columns]
+    corners, starts = trace(padded)
+    areas = lattice_areas(corners, starts)
+    corners += np.array([left, top], np.int32)
+    return corners, starts, areas
+
+
+def flatten(outline: Outline, tolerance: float) -> list[Float64]:
+    """Return each contour as a closed polygon, float64 [k, 2], first point not repeated, within
+    `tolerance` px.
+
+    A cubic whose second differences of control points are at most d long needs sqrt(0.75 d / tolerance)
+    chords (Wang's bound, https://pomax.github.io/bezierinfo/).
+    """
+    polygons = []
+    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+        cubics = controls(outline.points[a:b])
+        bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
+        bends[outline.straight[a // 3 : b // 3]] = 0.0
+        counts = np.clip(np.ceil(np.sqrt(0.75 * bends / tolerance)), 1, MOST_CHORDS).astype(np.int64)
+        first = np.cumsum(counts) - counts
+        u = ((np.arange(counts.sum()) - np.repeat(first, counts)) / np.repeat(counts, counts))[:, None]
+        w = 1.0 - u
+        p, q, r, s = np.moveaxis(np.repeat(cubics, counts, 0), 1, 0)
+        polygons.append(w**3 * p + 3.0 * u * w**2 * q + 3.0 * u**2 * w * r + u**3 * s)
+    return polygons
+
+
+def signed_area(outline: Outline) -> float:
+    """Return the area in px^2 that the contours enclose, exactly: outer ones count positive, holes
+    negative.
+    """
+    total = 0.0
+    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+        p, q, r, s = np.moveaxis(controls(outline.points[a:b]), 1, 0)
+
+        def cross(a: Float64, b: Float64) -> float:
+            return float(np.sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]))
+
+        # Green's theorem on the Bernstein form.
+        total += 0.3 * cross(p, q) + 0.15 * cross(p, r) + 0.05 * cross(p, s)
+        total += 0.15 * cross(q, r) + 0.15 * cross(q, s) + 0.3 * cross(r, s)
+    return total
+
+
+def chords(outline: Outline, tolerance: float) -> tuple[Float64, Float64]:
+    """Return start and end, float64 [n, 2] each, of the chords of a flattened outline."""
+    polygons = flatten(outline, tolerance)
+    if not polygons:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    return np.concatenate(polygons), np.concatenate([np.roll(polygon, -1, 0) for polygon in polygons])
+
+
+def self_crossings(outline: Outline) -> int:
+    """Return how often the outline properly crosses itself, within and between contours; touching does not
+    count.
+    """
+    from layervec.curves.crossings import count_crossings
+
+    start, end = chords(outline, CROSSING_TOLERANCE)
+    return int(count_crossings(start, end, np.argsort(np.minimum(start[:, 0], end[:, 0]))))
+
+
+def mean_deviation(outline: Outline, mask: Bool) -> float:
+    """Return the mean distance in px of the mask's border (the midpoints of its cracks) from the outline.
+
+    A perfect fit of a smooth shape has about 0.2: half a pixel of digitisation. Infinite if either has no
+    border.
+    """
+    from layervec.curves.crossings import distances
+
+    corners, starts, _ = borders(mask)
+    start, end = chords(outline, DEVIATION_TOLERANCE)
+    if len(corners) == 0 or len(start) == 0:
+        return math.inf
+    following = np.arange(1, len(corners) + 1)
+    following[starts[1:] - 1] = starts[:-1]
+    midpoints = 0.5 * (corners + corners[following])
+    return float(distances(midpoints, start, end).mean())

@@ -1,0 +1,40 @@
+"""What a running pipeline tells the outside: one callback, one kind of value.
+
+The progress bar, the work folder and anything else that watches a run listen here; stages print nothing and
+write no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["load", "simplify", "tree", "arrange", "optimize", "refine", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One piece of news.
+
+    stage: the stage it comes from.
+    done: share of that stage that is done, 0..1; at 1 `value` is the stage's result.
+    psnr: fidelity of the drawing so far at fitting size, dB.
+    paths: shapes in the drawing so far.
+    round: refinement round, from 1.
+    value: what the stage has made so far.
+    """
+
+    stage: Stage
+    done: float
+    psnr: float | None = None
+    paths: int | None = None
+    round: int | None = None
+    value: object = None
+
+
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing."""

@@ -1,0 +1,98 @@
+"""Turn a plan into a drawing: nested, named layers that a person can find their way in.
+
+A region that others are painted on becomes a layer with those inside it; the background stands alone at the
+bottom, so that hiding it hides nothing else; what is small and has no parts is gathered as details. Knows
+plans and names; moves no point and changes no colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from layervec.arrange import Plan, nest, stack
+from layervec.names import colour_name, place_name
+from layervec.types import Drawing, Float64, Layer, RegionTree, Shape, Solid
+
+LAYER_SHARE = 0.003  # of the canvas; a region without parts that shows less is a detail, not a layer of its own
+
+
+def drawing(tree: RegionTree, plan: Plan) -> Drawing:
+    """Return the drawing of a plan, in fitting pixels."""
+    h, w = tree.labels.shape
+    root = Layer("root", "root", _Builder(tree, plan).top())
+    return Drawing(w, h, root)
+
+
+class _Builder:
+    def __init__(self, tree: RegionTree, plan: Plan) -> None:
+        self.plan = plan
+        self.size = tree.labels.size
+        self.areas, self.centres = _areas_and_centres(tree, plan)
+        parents = nest(tree, plan.nodes)
+        self.children: dict[int, list[int]] = {}
+        for i in stack(tree, plan.nodes):
+            self.children.setdefault(int(parents[i]), []).append(int(i))
+        self.background = bool(len(plan)) and len(self.children[-1]) == 1 and self._is_canvas(self.children[-1][0], w=tree)
+
+    def _is_canvas(self, i: int, w: RegionTree) -> bool:
+        return int(self.plan.nodes[i]) == 0 and self.plan.paints[i, 3] >= 1.0
+
+    def top(self) -> tuple[Layer | Shape, ...]:
+        """Layers of the top level: the background alone, then what stands on it."""
+        outermost = self.children.get(-1, [])
+        if not self.background:
+            return tuple(self._group(outermost, "layer-details"))
+        base = outermost[0]
+        name = f"background, {colour_name(self._paint(base))}"
+        return (Layer("layer-background", name, (self._shape(base),)), *self._group(self.children.get(base, []), "layer-details"))
+
+    def _group(self, members: list[int], details_id: str) -> Iterator[Layer | Shape]:
+        """Every member as a layer, but the small ones without parts together in one layer on top."""
+        small = [i for i in members if i not in self.children and self.areas[i] < LAYER_SHARE * self.size]
+        large = [i for i in members if i not in small]
+        for i, name in zip(large, _unique([self._name(i) for i in large]), strict=True):
+            yield self._layer(i, name)
+        if small:
+            yield Layer(details_id, "details", tuple(self._shape(i) for i in small))
+
+    def _layer(self, i: int, name: str) -> Layer:
+        inner: list[Layer | Shape] = [self._shape(i)]
+        members = self.children.get(i, [])
+        parts = [j for j in members if j in self.children]
+        names = dict(zip(parts, _unique([self._name(j) for j in parts]), strict=True))
+        inner += [self._layer(j, names[j]) if j in names else self._shape(j) for j in members]
+        return Layer(f"layer-{i + 1}", name, tuple(inner))
+
+    def _shape(self, i: int) -> Shape:
+        outline = self.plan.outlines[i]
+        return Shape(f"shape-{i + 1}", outline, self._paint(i), i + 1, even_odd=outline.contours > 1)
+
+    def _paint(self, i: int) -> Solid:
+        return Solid(*(float(value) for value in self.plan.paints[i]))
+
+    def _name(self, i: int) -> str:
+        return f"{colour_name(self._paint(i))}, {place_name(*self.centres[i])}"
+
+
+def _areas_and_centres(tree: RegionTree, plan: Plan) -> tuple[Float64, Float64]:
+    """Whole area in px and centre as shares of the canvas of each picked region: [k], [k, 2]."""
+    h, w = tree.labels.shape
+    ys, xs = np.mgrid[0:h, 0:w]
+    m = len(tree)
+    flat = tree.labels.ravel()
+    leaf = np.stack([np.bincount(flat, values, m) for values in (np.ones(h * w), xs.ravel() + 0.5, ys.ravel() + 0.5)], axis=1)
+    running = np.concatenate([np.zeros((1, 3)), np.cumsum(leaf, axis=0)])
+    sums = running[tree.last[plan.nodes]] - running[plan.nodes]
+    return sums[:, 0], sums[:, 1:] / np.maximum(sums[:, :1], 1.0) / np.array([w, h])
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Number names that occur more than once: `blue, left`, `blue, left 2`, ..."""
+    counts: dict[str, int] = {}
+    out = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        out.append(name if counts[name] == 1 else f"{name} {counts[name]}")
+    return out

@@ -1,0 +1,222 @@
+"""Fit outlines and colours of a fixed set of shapes to a picture, by gradients through the rasteriser.
+
+Points move by Adam (https://arxiv.org/abs/1412.6980) in pixels; colours are not walked but solved for, since
+they enter linearly. Straight segments stay straight, smooth joins smooth, and what lies on the canvas border
+stays on it. Knows flat outlines back to front; nothing of trees, layers, names or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from layervec.types import Bool, Float32, Float64, Int64, Outline, Scene
+
+STEP = 0.35  # px, largest move of a point in one step, at the start of a fit
+LAST_STEP = 0.04  # px, the same at its end
+MOMENTUM = (0.8, 0.95)  # Adam's decay rates; shorter than usual, as a fit takes tens of steps, not thousands
+QUIET = 0.02  # squared error per px: points whose gradient is well below this move less than others
+SMOOTH_ANGLE = 0.97  # cosine of the angle between handles above which a join counts as smooth
+LONGEST_HANDLE = 0.9  # in chords; longer handles make loops
+SOLVE_EVERY = 10  # steps between two solves for the colours
+RIDGE = 0.05  # px; weight of a shape's known colour against what is seen of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Shapes as the optimizer sees them, back to front.
+
+    outlines: k outlines in fitting pixels. paints: float64 [k, 4], straight RGBA.
+    """
+
+    outlines: tuple[Outline, ...]
+    paints: Float64
+
+    def scene(self) -> Scene:
+        """Pack for the rasteriser."""
+        return pack(self.outlines, self.paints)
+
+
+def pack(outlines: Sequence[Outline], paints: Float64) -> Scene:
+    """Return outlines and straight RGBA paints, back to front, as a scene."""
+    points = np.concatenate([outline.points for outline in outlines]) if outlines else np.empty((0, 2))
+    sizes = np.concatenate([np.diff(outline.starts) for outline in outlines]) if outlines else np.empty(0, np.int64)
+    contours = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    paths = np.concatenate([[0], np.cumsum([outline.contours for outline in outlines])]).astype(np.int64)
+    return Scene(
+        points.astype(np.float32),
+        contours,
+        paths,
+        np.asarray(paints, dtype=np.float32).reshape(-1, 4),
+        np.array([outline.contours > 1 for outline in outlines], dtype=bool),
+    )
+
+
+def optimize(
+    fit: Fit,
+    target: Float32,
+    steps: int,
+    *,
+    moving: Bool | None = None,
+    subsets: Sequence[tuple[Bool, float]] | None = None,
+    threads: int | None = None,
+    on_step: Callable[[int, float], None] | None = None,
+) -> Fit:
+    """Return the shapes moved and coloured to match the picture.
+
+    target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
+    points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are solved jointly;
+    by default the whole drawing alone. on_step hears the number of steps done and the loss before the last one.
+    """
+    from layervec import raster
+
+    geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
+    paints = solve_colours(fit, target, subsets, threads)
+    for step in range(steps):
+        if step and step % SOLVE_EVERY == 0:
+            paints = solve_colours(Fit(geometry.outlines(), paints), target, subsets, threads)
+        scene = pack(fit.outlines, paints)
+        scene = Scene(geometry.points.astype(np.float32), scene.contours, scene.paths, scene.paints, scene.even_odd)
+        passed = raster.fit_pass(scene, target, threads=threads)
+        share = step / max(1, steps - 1)
+        geometry.move(passed.points, STEP * (LAST_STEP / STEP) ** share)
+        if on_step is not None:
+            on_step(step + 1, float(passed.loss))
+    outlines = geometry.outlines()
+    return Fit(outlines, solve_colours(Fit(outlines, paints), target, subsets, threads))
+
+
+def solve_colours(
+    fit: Fit,
+    target: Float32,
+    subsets: Sequence[tuple[Bool, float]] | None = None,
+    threads: int | None = None,
+) -> Float64:
+    """Return paints with the colours that fit best at this geometry; alphas stay: float64 [k, 4]."""
+    from layervec import raster
+
+    paints = fit.paints.copy()
+    solved = raster.solve_paints(
+        fit.scene(), target, ridge=RIDGE, prior=paints[:, :3].astype(np.float32), subsets=subsets, threads=threads
+    )
+    paints[:, :3] = np.clip(solved[:, :3], 0.0, 1.0)
+    return paints
+
+
+class _Geometry:
+    """Points of many outlines as nodes and handle offsets, with the constraints of their joins."""
+
+    def __init__(self, outlines: Sequence[Outline], width: int, height: int, moving: Bool | None) -> None:
+        self._parts = outlines
+        self.points = np.concatenate([outline.points for outline in outlines])
+        self._straight = np.concatenate([outline.straight for outline in outlines])
+        self._next = _next_nodes(outlines)
+        self._before = np.empty_like(self._next)
+        self._before[self._next] = np.arange(len(self._next))
+        nodes = self.points[0::3]
+        self._low = np.where(nodes <= 0.0, nodes, -np.inf)
+        size = np.array([width, height])
+        self._locked = (nodes <= 0.0) | (nodes >= size)
+        if moving is not None:
+            still = np.repeat(~moving, [outline.segments for outline in outlines])
+            self._locked |= still[:, None]
+            self._still = still
+        else:
+            self._still = np.zeros(len(nodes), dtype=bool)
+        self._out, self._in = self._offsets()
+        self._smooth = self._find_smooth()
+        self._average = np.zeros((3, len(nodes), 2))
+        self._square = np.zeros((3, len(nodes), 2))
+        self._steps = 0
+
+    def _offsets(self) -> tuple[Float64, Float64]:
+        """Handles after and before each node, relative to it."""
+        nodes = self.points[0::3]
+        return self.points[1::3] - nodes, (self.points[2::3] - nodes[self._next])[self._before]
+
+    def _find_smooth(self) -> Bool:
+        lengths = np.linalg.norm(self._out, axis=1) * np.linalg.norm(self._in, axis=1)
+        cosine = -(self._out * self._in).sum(axis=1) / np.maximum(lengths, 1e-12)
+        both_straight = self._straight & self._straight[self._before]
+        return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9))
+
+    def move(self, gradient: Float64, step: float) -> None:
+        """Take one Adam step of at most about `step` px against dL/dpoints, then restore the constraints."""
+        at_out, at_in = gradient[1::3].copy(), gradient[2::3][self._before]
+        at_node = gradient[0::3] + 0.0
+        straight, before = self._straight, self._before
+        # A straight segment's handles lie at its thirds: their gradient belongs to its ends.
+        to_start = np.where(straight[:, None], (2 * gradient[1::3] + gradient[2::3]) / 3, gradient[1::3])
+        to_end = np.where(straight[:, None], (gradient[1::3] + 2 * gradient[2::3]) / 3, gradient[2::3])
+        at_node += to_start + to_end[before]
+        at_node[self._locked] = 0.0
+        at_out[straight | self._still] = 0.0
+        at_in[straight[before] | self._still] = 0.0
+        moves = self._adam(np.stack([at_node, at_out, at_in])) * step
+        nodes = self.points[0::3] - moves[0]
+        self._out = self._out - moves[1]
+        self._in = self._in - moves[2]
+        self._restore(nodes)
+
+    def _adam(self, gradient: Float64) -> Float64:
+        self._steps += 1
+        slow, slower = MOMENTUM
+        self._average = slow * self._average + (1 - slow) * gradient
+        self._square = slower * self._square + (1 - slower) * gradient**2
+        average = self._average / (1 - slow**self._steps)
+        square = self._square / (1 - slower**self._steps)
+        return np.asarray(average / (np.sqrt(square) + QUIET))
+
+    def _restore(self, nodes: Float64) -> None:
+        """Put handles of smooth joins in line, shorten long ones, lay straight segments' handles at thirds."""
+        chord = nodes[self._next] - nodes
+        straight_in = self._straight[self._before]
+        out, into = self._out, self._in
+        out = np.where(self._straight[:, None], chord / 3, out)
+        into = np.where(straight_in[:, None], -chord[self._before] / 3, into)
+        length_out = np.linalg.norm(out, axis=1, keepdims=True)
+        length_in = np.linalg.norm(into, axis=1, keepdims=True)
+        # The tangent of a smooth join: a straight side decides alone.
+        tangent = np.where(self._straight[:, None], out, np.where(straight_in[:, None], -into, out - into))
+        tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
+        smooth = (self._smooth & ~self._still)[:, None]
+        out = np.where(smooth & ~self._straight[:, None], tangent * length_out, out)
+        into = np.where(smooth & ~straight_in[:, None], -tangent * length_in, into)
+        room = LONGEST_HANDLE * np.linalg.norm(chord, axis=1)
+        out = out * _at_most(out, room)
+        into = into * _at_most(into, room[self._before])
+        moved = ~self._still
+        self._out = np.where(moved[:, None], out, self._out)
+        self._in = np.where(moved[:, None], into, self._in)
+        self.points[0::3] = nodes
+        self.points[1::3] = nodes + self._out
+        self.points[2::3] = nodes[self._next] + self._in[self._next]
+
+    def outlines(self) -> tuple[Outline, ...]:
+        """Return the outlines as they are now."""
+        cuts = np.cumsum([len(part.points) for part in self._parts])[:-1]
+        pieces = np.split(self.points.copy(), cuts)
+        return tuple(
+            Outline(points, part.starts, part.straight) for points, part in zip(pieces, self._parts, strict=True)
+        )
+
+
+def _at_most(vectors: Float64, room: Float64) -> Float64:
+    """Factors that shorten vectors to at most `room`: [n, 1]."""
+    return np.asarray(np.minimum(1.0, room / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12))[:, None])
+
+
+def _next_nodes(outlines: Sequence[Outline]) -> Int64:
+    """Index of the node after each node, around its contour."""
+    starts = []
+    base = 0
+    for outline in outlines:
+        starts.append(outline.starts[:-1] // 3 + base)
+        base += outline.segments
+    first = np.concatenate(starts)
+    after = np.arange(base, dtype=np.int64) + 1
+    last = np.concatenate([first[1:], [base]]) - 1
+    after[last] = first
+    return after

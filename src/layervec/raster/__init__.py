@@ -1,0 +1,215 @@
+"""The rasteriser: draws a scene with exact-area coverage, and says how every point and paint changes the picture.
+
+The door of this package; it refuses to know about drawings, layers and files. Importing it is light: Numba loads,
+and kernels compile (once, then kept on disk), on the first call. Compositing happens in sRGB-encoded values, as
+SVG viewers do. Results are the same bytes for every thread count. `reference.py` is the same in plain NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from layervec.types import Bool, Float32, Float64, Scene
+
+__all__ = [
+    "FLATNESS",
+    "FitPass",
+    "Gradients",
+    "Survey",
+    "fit_pass",
+    "render",
+    "render_with_grad",
+    "solve_paints",
+    "survey",
+]
+
+FLATNESS = 0.1  # px, how far a chord may leave its curve: less than a border pixel of 8 bits shows on average
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradients:
+    """Derivatives of a number by everything that moves in a scene.
+
+    points: float64 [n, 2], by scene.points, per pixel.
+    paints: float64 [p, 4], by scene.paints (straight RGBA).
+    """
+
+    points: Float64  # [n, 2]
+    paints: Float64  # [p, 4]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitPass:
+    """One comparison of a scene with a target.
+
+    loss: sum over pixels and channels of weight * (image - target)^2.
+    image: float32 [c, h, w], the drawing, laid out as the target.
+    points, paints: the derivatives of the loss, as in `Gradients`.
+    """
+
+    loss: float
+    image: Float32  # [c, h, w]
+    points: Float64  # [n, 2]
+    paints: Float64  # [p, 4]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What each path is worth.
+
+    area: float64 [p], px, the sum of its compositing weight over the picture.
+    removal: float64 [p], how the loss of `fit_pass` would change if this path alone went; below 0 if it does harm.
+    """
+
+    area: Float64  # [p]
+    removal: Float64  # [p]
+
+
+def render(
+    scene: Scene, width: int, height: int, *, threads: int | None = None, tolerance: float = FLATNESS
+) -> Float32:
+    """Draw a scene: float32 [height, width, 4], premultiplied RGBA, sRGB-encoded, 0..1.
+
+    threads: at most so many at once, None for one a core. tolerance: px, see `FLATNESS`. Raises ValueError for a
+    scene that is malformed or not finite.
+    """
+    from layervec.raster.passes import DRAWING, run
+    from layervec.raster.prepare import prepare
+
+    prepared = prepare(scene, width, height, tolerance)
+    image = np.empty((height, width, 4), np.float32)
+    run(DRAWING, prepared, image, None, False, image, threads)
+    return image
+
+
+def render_with_grad(
+    scene: Scene, width: int, height: int, *, threads: int | None = None, tolerance: float = FLATNESS
+) -> tuple[Float32, Callable[[ArrayLike], Gradients]]:
+    """Draw a scene as `render` does, and return with it the function that carries derivatives back.
+
+    That function takes d(loss)/d(image), [height, width, 4], and returns the loss's `Gradients`, exact for every
+    alpha including 1. It draws once more; `fit_pass` does not.
+    """
+    from layervec.raster.passes import PULLING, run
+    from layervec.raster.prepare import prepare
+
+    def pull_back(d_image: ArrayLike) -> Gradients:
+        upstream = np.asarray(d_image, dtype=np.float32)
+        if upstream.shape != (height, width, 4):
+            raise ValueError(f"d_image must have shape [{height}, {width}, 4], not {list(upstream.shape)}.")
+        planar = np.ascontiguousarray(upstream.transpose(2, 0, 1))
+        prepared = prepare(scene, width, height, tolerance)
+        _, moments, paints = run(PULLING, prepared, planar, None, True, np.empty_like(planar), threads)
+        return Gradients(prepared.points_gradient(moments), paints)
+
+    return render(scene, width, height, threads=threads, tolerance=tolerance), pull_back
+
+
+def fit_pass(
+    scene: Scene,
+    target: Float32,  # [3 or 4, h, w]
+    *,
+    weights: Float32 | None = None,  # [h, w]
+    threads: int | None = None,
+    with_alpha: bool = False,
+    tolerance: float = FLATNESS,
+) -> FitPass:
+    """Compare a scene with a target: loss, picture and gradients, for one drawing and one way back.
+
+    target: float32; 3 channels are a picture, met by the drawing over white; 4 are premultiplied RGBA.
+    with_alpha: also find the gradient by the alpha of opaque paths, which costs more; without it that is 0.
+    Paths with an alpha below 1 always get theirs. Raises ValueError for shapes that do not fit together.
+    """
+    from layervec.raster.passes import FITTING, run
+    from layervec.raster.prepare import pixel_weights, planes, prepare
+
+    height, width = _size(target)
+    wanted, weight = planes(target, "target", (3, 4), height, width), pixel_weights(weights, height, width)
+    prepared = prepare(scene, width, height, tolerance)
+    image = np.empty_like(wanted)
+    loss, moments, paints = run(FITTING, prepared, wanted, weight, with_alpha, image, threads)
+    return FitPass(loss, image, prepared.points_gradient(moments), paints)
+
+
+def survey(
+    scene: Scene,
+    target: Float32,  # [3 or 4, h, w]
+    *,
+    weights: Float32 | None = None,  # [h, w]
+    threads: int | None = None,
+    tolerance: float = FLATNESS,
+) -> Survey:
+    """Measure what each path is worth against a target, in one pass. Arguments and errors as in `fit_pass`."""
+    from layervec.raster.passes import MEASURING, run
+    from layervec.raster.prepare import pixel_weights, planes, prepare
+
+    height, width = _size(target)
+    wanted, weight = planes(target, "target", (3, 4), height, width), pixel_weights(weights, height, width)
+    prepared = prepare(scene, width, height, tolerance)
+    _, _, found = run(MEASURING, prepared, wanted, weight, True, np.empty_like(wanted), threads)
+    return Survey(found[:, 0].copy(), found[:, 1].copy())
+
+
+def solve_paints(
+    scene: Scene,
+    target: Float32,  # [3 or 4, h, w]
+    *,
+    ridge: float = 0.0,
+    prior: ArrayLike | None = None,  # [p, 3 or more]
+    fixed: ArrayLike | None = None,  # bool [p]
+    visible: ArrayLike | None = None,  # bool [p]
+    subsets: Sequence[tuple[ArrayLike, float]] | None = None,  # (bool [p], weight)
+    threads: int | None = None,
+    tolerance: float = FLATNESS,
+) -> Float32:
+    """Return the colours that bring a scene closest to a target at fixed shapes and alphas: float32 [p, c], 0..1.
+
+    They minimise the sum of squared differences plus ridge * |colour - prior|^2 for each path, and are clipped at
+    the end. For a target of 3 channels they are red, green, blue; for 4 (premultiplied) straight RGBA with the
+    alpha kept.
+
+    ridge: px, at least 0. prior: colours to stay near and to start from, by default the scene's; a path that does
+    not show keeps it. fixed: True where a path keeps its prior. visible: the paths that are drawn at all, by
+    default every one. subsets: several such choices and a weight for the error of each, to be solved together.
+    """
+    from layervec.raster import colours
+    from layervec.raster.prepare import planes, prepare
+
+    height, width = _size(target)
+    wanted = planes(target, "target", (3, 4), height, width)
+    prepared = prepare(scene, width, height, tolerance)
+    if not ridge >= 0:
+        raise ValueError(f"ridge must be at least 0, not {ridge}.")
+    if visible is not None and subsets is not None:
+        raise ValueError("Give either visible or subsets, not both.")
+    chosen = subsets if subsets is not None else [(np.ones(len(scene), np.bool_) if visible is None else visible, 1.0)]
+    shown = [(_flags(mask, "A subset", len(scene)), float(weight)) for mask, weight in chosen]
+    if not all(weight >= 0 for _, weight in shown):
+        raise ValueError("The weights of subsets must be at least 0.")
+    start = np.array(scene.paints if prior is None else prior, dtype=np.float64)
+    if start.ndim != 2 or len(start) != len(scene) or start.shape[1] < 3 or not np.isfinite(start).all():
+        raise ValueError(f"prior must be finite, with shape [{len(scene)}, 3 or more], not {list(start.shape)}.")
+    free = np.ones(len(scene), np.bool_) if fixed is None else ~_flags(fixed, "fixed", len(scene))
+    solved = colours.solve(prepared, wanted, shown, float(ridge), np.ascontiguousarray(start[:, :3]), free, threads)
+    answer = np.clip(solved, 0.0, 1.0).astype(np.float32)
+    return answer if len(wanted) == 3 else np.concatenate([answer, prepared.style[0][:, 3:]], axis=1)
+
+
+def _size(target: ArrayLike) -> tuple[int, int]:
+    """Return height and width of a planar picture; raises ValueError if it is none."""
+    shape = np.shape(target)
+    if len(shape) != 3:
+        raise ValueError(f"target must have shape [channels, height, width], not {list(shape)}.")
+    return shape[1], shape[2]
+
+
+def _flags(values: ArrayLike, name: str, count: int) -> Bool:
+    """Return `values` as bool [count]; raises ValueError."""
+    found = np.ascontiguousarray(values, dtype=np.bool_)
+    if found.shape != (count,):
+        raise ValueError(f"{name} must have shape [{count}], not {list(found.shape)}.")
+    return found

@@ -1,0 +1,160 @@
+"""The walk of one chord over the cells of a band: its signed area going in, its gradient coming out.
+
+Refuses to know about paths, paints and fill rules.
+
+Signed-area accumulation as in font rasterisers (https://github.com/raphlinus/font-rs): a chord that spans the
+height d of a row adds d times the share of the cell to its right to that cell, and the rest to the next
+cell; the running sum along the row is the winding number, averaged over each cell. Rising chords count
+positive, so that an outline that runs clockwise on screen has positive area. What lies left of the canvas
+counts as an upright edge at x = 0, what lies right of it not at all.
+
+`add_chord` and `chord_moments` must visit the same cells: change them together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from layervec.raster.compiled import inner, mark
+
+
+@inner
+def _first_last(low: float, high: float, width: int) -> Any:
+    """Return the first and last cell of a stretch low .. high inside 0 .. width, for low < width."""
+    first, last = int(low), int(high)
+    if last > first and (high == last or last >= width):
+        last -= 1  # it ends on the border, not in the next cell
+    return first, last
+
+
+@inner
+def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, touched: Any, crossed: Any) -> None:
+    """Add a chord to `area`, float32 [rows, width + 2], whose first row is row `top` of the canvas.
+
+    Marks the cells that it changes in `touched` and those that it runs through in `crossed`, uint64 bitmaps.
+    """
+    rows = area.shape[0]
+    if y0 == y1:
+        _cross_level(min(x0, x1), max(x0, x1), int(y0) - top, width, touched, crossed)
+        return
+    slope = (x1 - x0) / (y1 - y0)
+    sense = 1.0 if y1 < y0 else -1.0
+    left, right = min(x0, x1), max(x0, x1)
+    y, end = max(min(y0, y1), np.float64(top)), min(max(y0, y1), np.float64(top + rows))
+    row = int(y) - top
+    x = min(max(x0 + (y - y0) * slope, left), right)
+    while y < end:
+        below = min(np.float64(top + row + 1), end)
+        x_below = min(max(x0 + (below - y0) * slope, left), right)
+        _add_piece(min(x, x_below), max(x, x_below), sense * (below - y), row, width, area, touched, crossed)
+        x, y, row = x_below, below, row + 1
+
+
+@inner
+def _cross_level(low: float, high: float, row: int, width: int, touched: Any, crossed: Any) -> None:
+    """Mark the cells of a level chord: it adds no area, yet moving it does."""
+    if high < 0 or low >= width:
+        return
+    first, last = _first_last(max(low, 0.0), min(high, np.float64(width)), width)
+    for cell in range(first, last + 1):
+        mark(touched, row, cell)
+        mark(crossed, row, cell)
+
+
+@inner
+def _add_piece(
+    low: float, high: float, height: float, row: int, width: int, area: Any, touched: Any, crossed: Any
+) -> None:
+    """Add the part of a chord inside one row, from x = low to high, of signed height `height`."""
+    if low >= width:
+        return
+    if low < 0:
+        outside = height if high < 0 else height * (-low / (high - low))
+        area[row, 0] += outside
+        mark(touched, row, 0)
+        if high < 0:
+            return
+        height -= outside
+        low = 0.0
+    if high > width:
+        height *= (width - low) / (high - low)
+        high = np.float64(width)
+    cell, last = _first_last(low, high, width)
+    if cell == last:
+        right = height * ((low + high) * 0.5 - cell)
+        area[row, cell] += height - right
+        area[row, cell + 1] += right
+        mark(crossed, row, cell)
+        mark(touched, row, cell)
+        mark(touched, row, cell + 1)
+        return
+    per_x = height / (high - low)
+    carry = 0.0
+    while cell <= last:
+        until = min(np.float64(cell + 1), high)
+        part = per_x * (until - low)
+        right = part * ((low + until) * 0.5 - cell)
+        area[row, cell] += part - right + carry
+        carry = right
+        mark(crossed, row, cell)
+        mark(touched, row, cell)
+        low, cell = until, cell + 1
+    area[row, cell] += carry
+    mark(touched, row, cell)
+
+
+@inner
+def chord_moments(x0: float, y0: float, x1: float, y1: float, top: int, width: int, slopes: Any) -> Any:
+    """Return the sums over the cells of a chord of `slopes` times the integrals of 1 - t and of t.
+
+    slopes: float32 [rows, width + 2], dL/d(signed area) of each cell, for rows top .. top + rows - 1.
+    """
+    rows = slopes.shape[0]
+    near = far = 0.0
+    if y0 == y1:
+        if x0 != x1:
+            return _piece_moments(x0, 1.0 / (x1 - x0), x0, x1, 0.0, 1.0, int(y0) - top, width, slopes)
+        return near, far
+    per_y = 1.0 / (y1 - y0)
+    slope = (x1 - x0) * per_y
+    left, right = min(x0, x1), max(x0, x1)
+    per_x = 1.0 / (x1 - x0) if x1 != x0 else 0.0
+    y, end = max(min(y0, y1), np.float64(top)), min(max(y0, y1), np.float64(top + rows))
+    row = int(y) - top
+    x = min(max(x0 + (y - y0) * slope, left), right)
+    while y < end:
+        below = min(np.float64(top + row + 1), end)
+        x_below = min(max(x0 + (below - y0) * slope, left), right)
+        t, t_below = (y - y0) * per_y, (below - y0) * per_y
+        a, b = _piece_moments(x0, per_x, x, x_below, t, t_below, row, width, slopes)
+        near += a
+        far += b
+        x, y, row = x_below, below, row + 1
+    return near, far
+
+
+@inner
+def _piece_moments(
+    x0: float, per_x: float, xa: float, xb: float, ta: float, tb: float, row: int, width: int, slopes: Any
+) -> Any:
+    """Return what the part of a chord inside one row adds to its moments; t runs from ta at xa to tb at xb."""
+    low, high = min(xa, xb), max(xa, xb)
+    if low >= width or high < 0:
+        return 0.0, 0.0
+    cell, last = _first_last(max(low, 0.0), min(high, np.float64(width)), width)
+    if cell == last and low >= 0 and high <= width:
+        moment = slopes[row, cell] * abs(tb - ta)
+        far = moment * 0.5 * (ta + tb)
+        return moment - far, far
+    near = far = 0.0
+    low, high = max(low, 0.0), min(high, np.float64(width))
+    while cell <= last:
+        until = min(np.float64(cell + 1), high)
+        moment = slopes[row, cell] * (until - low) * abs(per_x)
+        part = moment * ((low + until) * 0.5 - x0) * per_x
+        near += moment - part
+        far += part
+        low, cell = until, cell + 1
+    return near, far

@@ -1,0 +1,40 @@
+"""The threads that kernels run on: one pool for the process, started on first use.
+
+Refuses to know what runs. A job gets (start, step) and must do every `step`-th piece from `start`, so that how many
+threads there are never changes what is computed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def _forget_pool() -> None:
+    """Drop the pool: a forked child has none of its parent's threads."""
+    global _pool
+    _pool = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def run(job: Callable[[int, int], None], threads: int | None) -> None:
+    """Call job(start, step) once for each thread, the first on the caller's own; None means one a core."""
+    global _pool
+    step = threads or os.cpu_count() or 1
+    if step == 1:
+        job(0, 1)
+        return
+    if _pool is None:
+        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="layervec-raster")
+    others = [_pool.submit(job, start, step) for start in range(1, step)]
+    try:
+        job(0, step)
+    finally:
+        for other in others:
+            other.result()

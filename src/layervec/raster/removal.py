@@ -1,0 +1,73 @@
+"""Kernel that measures each path: how much of it shows, and what the loss would gain or lose without it.
+
+Refuses to know about gradients of points. Taking away path i alone changes a pixel by w_i (below_i - colour_i), where
+w_i is its compositing weight there, so both answers are exact and cost one pass, not one rendering a path.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from layervec.raster.compiled import inner
+from layervec.raster.sweep import WHITE
+
+
+@inner
+def _weigh(pixel: int, seen: Any, opacity: Any, colour: Any, slopes: Any, weight: Any, below: Any) -> Any:
+    """Return the loss's change at one pixel where a path of this opacity goes; puts the path into `below`."""
+    change = np.float32(0.0)
+    for channel in range(below.shape[0]):
+        step = below[channel, pixel] - colour[channel]
+        moved = seen * opacity * step
+        change += moved * (slopes[channel, pixel] + weight * moved)
+        below[channel, pixel] -= opacity * step
+    return change
+
+
+@inner
+def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, width: int, below: Any) -> Any:
+    """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
+    colour = (paint[0], paint[1], paint[2], np.float32(1.0))
+    alpha = paint[3]
+    area = change = 0.0
+    weight = np.float32(1.0)
+    for span in range(log.runs[1, order], log.runs[1, order + 1]):
+        begin, length, place = log.spans[span, 0], log.spans[span, 1], log.spans[span, 2]
+        for i in range(length):
+            if len(weights):
+                weight = weights[top + (begin + i) // width, (begin + i) % width]
+            area += alpha * log.above[place + i]
+            change += _weigh(begin + i, log.above[place + i], alpha, colour, slopes, weight, below)
+    for cell in range(log.runs[0, order], log.runs[0, order + 1]):
+        pixel, seen, opacity = log.cells[cell], log.parts[cell, 0], alpha * log.parts[cell, 1]
+        if len(weights):
+            weight = weights[top + pixel // width, pixel % width]
+        area += opacity * seen
+        change += _weigh(pixel, seen, opacity, colour, slopes, weight, below)
+    return area, change
+
+
+@inner
+def measure(
+    log: Any,
+    first_run: int,
+    last_run: int,
+    run_path: Any,  # int64 [r]
+    paints: Any,  # float32 [p, 4]
+    slopes: Any,  # float32 [4, N], d(loss)/d(image) of the band
+    weights: Any,  # float32 [h, w], or [0, 0] for none
+    top: int,
+    width: int,
+    below: Any,  # float32 [3 or 4, N], scratch
+    found: Any,  # float64 [r, 2 or more], receives area and change of each run
+) -> None:
+    """Measure every path of one band."""
+    below[:] = WHITE if len(below) == 3 else np.float32(0.0)
+    for run in range(first_run, last_run):
+        path = run_path[run]
+        paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
+        area, change = _measure(log, last_run - 1 - run, paint, slopes, weights, top, width, below)
+        found[run, 0] += area
+        found[run, 1] += change

@@ -1,0 +1,276 @@
+"""Front-to-back compositing of one band of rows, sparse: border cells one by one, insides in whole spans.
+
+Refuses to know about targets, losses and gradients. What later passes need is left in a `Log`.
+
+Each path's signed areas are summed along the rows from touched cell to touched cell. A cell that no chord runs
+through has an integer winding number, so coverage strictly between 0 and 1 occurs in crossed cells only, and
+the stretches between them are wholly in or wholly out. Pixels under an opaque inside are marked hidden;
+nothing further down is drawn, or logged, there. That is why the order is front to back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from layervec.raster.cells import add_chord
+from layervec.raster.compiled import NONE, ONE, WORD, inner, leading_zeros, lowest_bit, span_mask
+from layervec.raster.flatten import BAND_ROWS
+from layervec.types import Int64
+
+KINK = 1e-5  # signed area this close to a kink of the fill rule takes the slope of its inner side; see `coverage`
+WHITE = np.float32(1.0)  # ground under a drawing that is compared with an opaque picture (3 channels)
+FIRST_LOG = 1 << 15  # entries of a log; it grows when a band needs more
+
+# Bitmaps of a band: cells whose area may differ from zero, cells that a chord runs through, pixels where nothing
+# further down is wanted, pixels under an opaque inside.
+TOUCHED, CROSSED, HIDDEN, COVERED = range(4)
+
+# Modes of `composite`: no log; a log; a log that leaves one more layer visible under opaque insides, as derivatives by
+# their alpha need. NumPy integers, because kernels would be compiled once more for each Python constant.
+DRAW, KEEP, KEEP_DEEP = np.int64(0), np.int64(1), np.int64(2)
+
+
+class Band(NamedTuple):
+    """Scratch of one band; pixels are numbered row after row (N = rows * width)."""
+
+    planes: Any  # float32 [4, N]: red, green and blue drawn so far, and transmittance, the share left for below
+    area: Any  # float32 [rows, width + 2], signed areas of the path at hand; zero between paths
+    bits: Any  # uint64 [4, rows, words], bitmaps: TOUCHED, CROSSED, HIDDEN, COVERED
+
+
+class Log(NamedTuple):
+    """What was visible, in drawing order (front to back); paths by `run`."""
+
+    cells: Any  # int32 [.], pixel of each crossed cell
+    parts: Any  # float32 [., 3], its transmittance above the path, coverage, and slope of coverage by area
+    spans: Any  # int32 [., 3], pixel, length and place in `above` of each inside stretch
+    above: Any  # float32 [.], transmittance above the path, pixel by pixel
+    runs: Any  # int64 [2, runs + 1], first cell and first span of each run, counted from the front
+
+
+def new_band(width: int) -> Band:
+    """Return scratch for bands of up to `BAND_ROWS` rows."""
+    return Band(
+        np.empty((4, BAND_ROWS * width), np.float32),
+        np.zeros((BAND_ROWS, width + 2), np.float32),
+        np.zeros((4, BAND_ROWS, width // WORD + 1), np.uint64),
+    )
+
+
+def new_log(bands: Int64, room: int) -> Log:
+    """Return an empty log for the runs of any one of `bands`, with room for `room` entries of each kind."""
+    most = int(np.diff(bands).max(initial=0))
+    return Log(
+        np.empty(room, np.int32),
+        np.empty((room, 3), np.float32),
+        np.empty((room, 3), np.int32),
+        np.empty(room, np.float32),
+        np.empty((2, most + 1), np.int64),
+    )
+
+
+@inner
+def coverage(area: float, even_odd: bool, sense: float) -> Any:
+    """Return coverage and its slope by signed area: min(|a|, 1), or a folded into 0..1 for even-odd.
+
+    At a kink both slopes are right. The one that lets an edge on a pixel border move is taken, as outlines
+    of pixel regions start there: at 0 the sense of the whole path, at 1 that of the side below.
+    """
+    size = abs(area)
+    slope = np.float32(1.0) if area > 0 else np.float32(-1.0)
+    if size < KINK:
+        slope = sense
+    if even_odd:
+        turn = size - np.float32(2.0) * np.floor(size * np.float32(0.5))
+        if turn <= 1.0 + KINK:
+            return min(turn, np.float32(1.0)), slope
+        return np.float32(2.0) - turn, -slope
+    if size <= 1.0 + KINK:
+        return min(size, np.float32(1.0)), slope
+    return np.float32(1.0), np.float32(0.0)
+
+
+@inner
+def _box(ends: Any, entries: Any, begin: int, end: int, top: int, rows: int, width: int) -> Any:
+    """Return first row, end row, first column and end column, inside the band, of what some chords can touch."""
+    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
+    for entry in range(begin, end):
+        chord = entries[entry]
+        low_x = min(low_x, ends[chord, 0], ends[chord, 2])
+        high_x = max(high_x, ends[chord, 0], ends[chord, 2])
+        low_y = min(low_y, ends[chord, 1], ends[chord, 3])
+        high_y = max(high_y, ends[chord, 1], ends[chord, 3])
+    row = int(max(low_y - top, 0.0))
+    row_end = int(min(high_y - top, rows - 1.0)) + 1
+    column = int(min(max(low_x, 0.0), width - 1.0))
+    column_end = int(min(max(high_x, 0.0), width - 1.0)) + 1
+    return row, row_end, column, column_end
+
+
+@inner
+def _all_hidden(bits: Any, box: Any) -> bool:
+    """Tell whether nothing shows in the box."""
+    row, row_end, column, column_end = box
+    for y in range(row, row_end):
+        for word in range(column >> 6, ((column_end - 1) >> 6) + 1):
+            if span_mask(word, column, column_end) & ~bits[HIDDEN, y, word] != NONE:
+                return False
+    return True
+
+
+@inner
+def _visible(bits: Any, row: int, begin: int, end: int) -> Any:
+    """Return the least stretch that holds every visible pixel of begin .. end - 1; empty if there is none."""
+    low, high = end, begin
+    for word in range(begin >> 6, ((end - 1) >> 6) + 1):
+        seen = span_mask(word, begin, end) & ~bits[HIDDEN, row, word]
+        if seen != NONE:
+            low = min(low, word * WORD + lowest_bit(seen))
+            high = word * WORD + WORD - leading_zeros(seen)
+    return low, high
+
+
+@inner
+def _hide(bits: Any, row: int, begin: int, end: int, deep: bool) -> None:
+    """Hide what lies below an opaque stretch; if `deep`, leave one more opaque layer to be seen."""
+    for word in range(begin >> 6, ((end - 1) >> 6) + 1):
+        mask = span_mask(word, begin, end)
+        if deep:
+            bits[HIDDEN, row, word] |= mask & bits[COVERED, row, word]
+            bits[COVERED, row, word] |= mask
+        else:
+            bits[HIDDEN, row, word] |= mask
+
+
+@inner
+def _fill(red: Any, green: Any, blue: Any, through: Any, paint: Any) -> None:
+    """Composite a colour below what is drawn already in a stretch of pixels."""
+    r, g, b, alpha = paint
+    rest = np.float32(1.0) - alpha
+    for i in range(len(red)):
+        weight = through[i] * alpha
+        red[i] += weight * r
+        green[i] += weight * g
+        blue[i] += weight * b
+        through[i] *= rest
+
+
+@inner
+def _draw_inside(band: Any, log: Any, ends: Any, row: int, begin: int, end: int, width: int, paint: Any, mode: int) -> Any:
+    """Composite, and log, a stretch that lies wholly inside the path. Returns the new ends of the log."""
+    cells, spans, shares = ends
+    low, high = _visible(band.bits, row, begin, end)
+    if low < high:
+        first, last = row * width + low, row * width + high
+        if mode != DRAW:
+            log.spans[spans, 0], log.spans[spans, 1], log.spans[spans, 2] = first, last - first, shares
+            above, through = log.above[shares : shares + last - first], band.planes[3, first:last]
+            for i in range(last - first):
+                above[i] = through[i]
+            spans += 1
+            shares += last - first
+        planes = band.planes
+        _fill(planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint)
+        if paint[3] == 1.0:
+            _hide(band.bits, row, begin, end, mode == KEEP_DEEP)
+    return cells, spans, shares
+
+
+@inner
+def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
+    """Composite one partly covered pixel; returns its transmittance from before."""
+    red, green, blue, alpha = paint
+    seen = planes[3, pixel]
+    weight = seen * share * alpha
+    planes[0, pixel] += weight * red
+    planes[1, pixel] += weight * green
+    planes[2, pixel] += weight * blue
+    planes[3, pixel] = seen * (np.float32(1.0) - share * alpha)
+    return seen
+
+
+@inner
+def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: int) -> Any:
+    """Composite the path whose signed areas are in the band, and clear them. Returns the new ends of the log."""
+    row, row_end, column, column_end = box
+    even_odd, sense = rule
+    for y in range(row, row_end):
+        winding = np.float32(0.0)
+        inside = False
+        begin = np.int64(0)
+        for word in range(column >> 6, (column_end >> 6) + 1):
+            bits, lines = band.bits[TOUCHED, y, word], band.bits[CROSSED, y, word]
+            band.bits[TOUCHED, y, word] = NONE
+            band.bits[CROSSED, y, word] = NONE
+            while bits != NONE:
+                x = word * WORD + lowest_bit(bits)
+                if inside and x > begin:
+                    ends = _draw_inside(band, log, ends, y, begin, x, width, paint, mode)
+                winding += band.area[y, x]
+                band.area[y, x] = 0.0
+                bit = bits & ~(bits - ONE)
+                bits ^= bit
+                if lines & bit == NONE:
+                    begin = x
+                    winding = np.rint(winding)  # no chord here: what is left of it is rounding
+                else:
+                    begin = x + 1
+                    if band.bits[HIDDEN, y, word] & bit == NONE:
+                        share, slope = coverage(winding, even_odd, sense)
+                        pixel = y * width + x
+                        seen = _draw_cell(band.planes, pixel, share, paint)
+                        if mode != DRAW:
+                            cells = ends[0]
+                            log.cells[cells] = pixel
+                            log.parts[cells, 0], log.parts[cells, 1], log.parts[cells, 2] = seen, share, slope
+                            ends = (cells + 1, ends[1], ends[2])
+                turns = int(np.rint(winding))
+                inside = (turns & 1) != 0 if even_odd else turns != 0
+        if inside and begin < width:
+            ends = _draw_inside(band, log, ends, y, begin, width, width, paint, mode)
+    return ends
+
+
+@inner
+def composite(
+    band: Any,
+    log: Any,
+    first_run: int,
+    last_run: int,
+    top: int,
+    rows: int,
+    width: int,
+    geometry: Any,  # (ends, run_path, runs, entries) of `flatten` and `bin_chords`
+    style: Any,  # (paints float32 [p, 4], even_odd bool [p], sign float32 [p], shown bool [p])
+    mode: int,  # DRAW, KEEP or KEEP_DEEP
+) -> int:
+    """Draw the runs first_run .. last_run - 1, which lie back to front, into the band.
+
+    Returns 0, or, having stopped halfway, the entries that the log must have room for.
+    """
+    chords, run_path, runs, entries = geometry
+    paints, even_odd, sign, shown = style
+    band.planes[:3] = 0.0
+    band.planes[3] = 1.0
+    band.bits[HIDDEN:] = NONE
+    ends = (np.int64(0), np.int64(0), np.int64(0))
+    if mode != DRAW:
+        log.runs[:, 0] = 0
+    for run in range(last_run - 1, first_run - 1, -1):
+        path = run_path[run]
+        box = _box(chords, entries, runs[run], runs[run + 1], top, rows, width)
+        if shown[path] and not _all_hidden(band.bits, box):
+            need = max(ends[0], ends[1], ends[2]) + (box[1] - box[0]) * width
+            if mode != DRAW and need > len(log.cells):
+                return need
+            for entry in range(runs[run], runs[run + 1]):
+                c = chords[entries[entry]]
+                add_chord(c[0], c[1], c[2], c[3], top, width, band.area, band.bits[TOUCHED], band.bits[CROSSED])
+            paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
+            ends = _sweep(band, log, ends, box, width, paint, (even_odd[path], sign[path]), mode)
+        if mode != DRAW:
+            log.runs[0, last_run - run] = ends[0]
+            log.runs[1, last_run - run] = ends[1]
+    return 0

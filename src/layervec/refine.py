@@ -1,0 +1,171 @@
+"""Improve a plan in rounds: drop shapes that are not worth their path, add those that gain most, fit again.
+
+Candidates are nodes of the region tree, priced by what the drawing still gets wrong there; shapes in the plan
+are priced by the exact error of drawing without them. Knows plans and the rasteriser's answers; knows no layers,
+names or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from layervec.arrange import Plan, add_outlines, nest, stack
+from layervec.choose import LEAST_GAIN, Chooser, as_paints, rank
+from layervec.optimize import Fit, optimize, pack
+from layervec.settings import Effort
+from layervec.types import Bool, Float32, Float64, Int64, RegionTree
+
+FIRST_SHARE = 0.85  # of the budget is painted before the first round; the rest goes where the error then is
+SWAP_SHARE = 0.12  # of the shapes at most make room for better ones in a round
+WORTH = 0.6  # a shape is dropped when it removes less than this share of what a new one would
+PREFIXES = ((8, 0.03), (32, 0.03), (128, 0.03))  # most ranks shown, and the weight of that drawing when colours are solved
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """done: share of all steps, 0..1; round: 0 for the first fit; psnr in dB; plan: after a finished fit, else None."""
+
+    done: float
+    round: int
+    psnr: float
+    paths: int
+    plan: Plan | None = None
+
+
+def refine(
+    tree: RegionTree,
+    plan: Plan,
+    pixels: Float32,
+    *,
+    budget: int,
+    tolerance: float,
+    effort: Effort,
+    threads: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Plan:
+    """Return the plan fitted to the picture, with shapes dropped and added until the budget or the gain is spent.
+
+    pixels: premultiplied [h, w, c] as in `arrange`. effort: how many rounds and steps.
+    """
+    if not len(plan):
+        return plan
+    run = _Run(tree, pixels, tolerance, threads, on_progress, effort.rounds * effort.round_steps + sum(effort.steps) + effort.final_steps)
+    plan = run.fit(plan, sum(effort.steps), 0)
+    for number in range(1, effort.rounds + 1):
+        room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
+        changed = run.exchange(plan, max(1, round(budget * room)))
+        if changed is plan:
+            run.skip(effort.round_steps)
+            continue
+        plan = run.fit(changed, effort.round_steps, number)
+    return run.ranked(run.fit(plan, effort.final_steps, effort.rounds))
+
+
+class _Run:
+    """What stays the same through all rounds."""
+
+    def __init__(
+        self,
+        tree: RegionTree,
+        pixels: Float32,
+        tolerance: float,
+        threads: int | None,
+        on_progress: Callable[[Progress], None],
+        steps: int,
+    ) -> None:
+        self.tree = tree
+        self.pixels = pixels
+        self.target = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+        self.tolerance = tolerance
+        self.threads = threads
+        self.on_progress = on_progress
+        self.steps = max(1, steps)
+        self.done = 0
+
+    def psnr(self, loss: float) -> float:
+        """PSNR in dB of a summed squared error."""
+        return float(-10 * np.log10(max(loss / self.target.size, 1e-12)))
+
+    def skip(self, steps: int) -> None:
+        """Count steps that were not needed."""
+        self.done += steps
+
+    def fit(self, plan: Plan, steps: int, number: int) -> Plan:
+        """Optimize all outlines and colours of a plan."""
+        order = stack(self.tree, plan.nodes)
+        before = self.done
+        psnr = 0.0
+
+        def on_step(step: int, loss: float) -> None:
+            nonlocal psnr
+            psnr = self.psnr(loss)
+            self.done = before + step
+            self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan)))
+
+        fit = Fit(tuple(plan.outlines[i] for i in order), plan.paints[order])
+        fit = optimize(fit, self.target, steps, subsets=_subsets(order), threads=self.threads, on_step=on_step)
+        outlines = dict(zip(order.tolist(), fit.outlines, strict=True))
+        paints = np.empty_like(plan.paints)
+        paints[order] = fit.paints
+        fitted = replace(plan, outlines=tuple(outlines[i] for i in range(len(plan))), paints=paints)
+        self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
+        return fitted
+
+    def exchange(self, plan: Plan, budget: int) -> Plan:
+        """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
+        worth, drawn = self._look(plan)
+        chooser = Chooser(self.tree, self.pixels, plan.nodes, drawn)
+        room = max(0, budget - len(plan))
+        swaps = int(SWAP_SHARE * len(plan))
+        while len(chooser.picked) < room + swaps and chooser.pick():
+            pass
+        weakest = np.argsort(worth, kind="stable")
+        weakest = weakest[weakest != self._base(plan)]
+        gains = chooser.gains[room:]
+        dropped = [i for i, gain in zip(weakest, gains, strict=False) if worth[i] < WORTH * gain]
+        dropped += [i for i in weakest[len(dropped) :] if worth[i] < WORTH * LEAST_GAIN]
+        added = chooser.picked[: room + len(dropped)]
+        if not dropped and not added:
+            return plan
+        kept = np.setdiff1d(np.arange(len(plan)), dropped)
+        paints = as_paints(chooser.colours[: len(added)])
+        changed = Plan(
+            np.concatenate([plan.nodes[kept], np.array(added, dtype=np.int64)]),
+            tuple(plan.outlines[i] for i in kept),
+            np.concatenate([plan.paints[kept], paints]),
+        )
+        return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance))
+
+    def ranked(self, plan: Plan) -> Plan:
+        """Return the plan with its shapes in order of importance."""
+        order = rank(self.tree, self.pixels, plan.nodes, nest(self.tree, plan.nodes), plan.paints)
+        return Plan(plan.nodes[order], tuple(plan.outlines[i] for i in order), plan.paints[order])
+
+    def _base(self, plan: Plan) -> int:
+        """Index of the background of an opaque picture, which is never dropped; -1 if there is none."""
+        base = np.flatnonzero(plan.nodes == 0)
+        return int(base[0]) if len(base) else -1
+
+    def _look(self, plan: Plan) -> tuple[Float64, Float32]:
+        """Return what each shape is worth (squared error that dropping it adds) and the drawing, [h, w, c]."""
+        from layervec import raster
+
+        order = stack(self.tree, plan.nodes)
+        scene = pack([plan.outlines[i] for i in order], plan.paints[order])
+        worth = np.zeros(len(plan))
+        worth[order] = raster.survey(scene, self.target, threads=self.threads).removal
+        for shown, weight in _subsets(order)[1:]:
+            ranks = order[shown]
+            part = pack([plan.outlines[i] for i in ranks], plan.paints[ranks])
+            worth[ranks] += weight * raster.survey(part, self.target, threads=self.threads).removal
+        image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
+        return worth, image[..., : self.target.shape[0]]
+
+
+def _subsets(order: Int64) -> list[tuple[Bool, float]]:
+    """The whole drawing, and its most important shapes alone, as masks over shapes back to front, with weights."""
+    smaller = [(order < most, weight) for most, weight in PREFIXES if most < len(order)]
+    return [(np.ones(len(order), dtype=bool), 1.0), *smaller]

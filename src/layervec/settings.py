@@ -1,0 +1,96 @@
+"""What a user can choose. One frozen tree; the command line, YAML files and Python all build the same one.
+
+`quality` is the one dial for effort: everything that trades time for fidelity is derived from it in `Effort`.
+Knows no stage and does no work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from layervec.errors import InputError
+
+Quality = Literal["draft", "standard", "best"]
+
+
+class Settings(BaseModel):
+    """Choices for one picture; every field has a default that suits most pictures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    paths: int = Field(256, ge=1, le=4096)
+    """Most shapes the drawing may have. Fewer give a simpler picture, more a closer one."""
+    quality: Quality = "standard"
+    """How much work to spend: draft is a quick preview, best takes several times longer than standard."""
+    size: int = Field(512, ge=16, le=2048)
+    """Longer side, in pixels, that the picture is fitted at. The drawing always comes out at the picture's own size."""
+    levels_count: int = Field(5, ge=1, le=10)
+    """Number of simplified versions of the picture that decide what belongs together."""
+    tolerance: float = Field(1.0, ge=0.1, le=10.0)
+    """How far, in fitting pixels, a curve may run beside the border it follows. More gives fewer nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a quality setting means.
+
+    rounds: how many times shapes are added, pruned and fitted again after the first fit.
+    steps: optimizer steps of the first fit at each pyramid level, coarse to fine.
+    round_steps: optimizer steps of every later round, at full resolution.
+    final_steps: optimizer steps after the last round.
+    """
+
+    rounds: int
+    steps: tuple[int, ...]
+    round_steps: int
+    final_steps: int
+
+
+EFFORTS: dict[Quality, Effort] = {
+    "draft": Effort(rounds=1, steps=(0, 10, 15), round_steps=10, final_steps=15),
+    "standard": Effort(rounds=4, steps=(10, 20, 30), round_steps=25, final_steps=80),
+    "best": Effort(rounds=8, steps=(20, 40, 80), round_steps=60, final_steps=300),
+}
+
+
+def from_yaml(path: Path) -> Settings:
+    """Read settings from a YAML mapping; keys are those of `Settings`. Raises InputError."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text.") from None
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f" at line {place.line + 1}" if place else ""
+        raise InputError(f"{path}: is not valid YAML{where}.") from None
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: should hold settings as `name: value` lines, not a {type(values).__name__}.")
+    return checked(values, str(path))
+
+
+def checked(values: dict[Any, Any], origin: str) -> Settings:
+    """Build settings, or raise InputError with one sentence that names where they came from and what is wrong."""
+    try:
+        return Settings(**{str(key): value for key, value in values.items()})
+    except ValidationError as error:
+        raise InputError(f"{origin}: {explain(error)}.") from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first complaint of a validation error as half a sentence for people."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting called '{name}' (known: {', '.join(Settings.model_fields)})"
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    return f"'{name}' {message.replace('input should', 'should', 1)}, not {first['input']!r}"

@@ -1,0 +1,503 @@
+"""Drawings as SVG text and back: the file profile of layervec, and the safe XML reader under it.
+
+Knows the profile alone: nothing of how shapes are found, drawn or scored, and no files. `write` and `read`
+agree: write(read(write(d))) == write(d), byte for byte. Never run an SVG optimiser over the result: it would
+drop layers and names.
+
+Path data is as short as absolute M, C, L and Z allow. Coordinates are turned into whole hundredths first, so
+that equal means equal and the text does not depend on how a float happens to print.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+from xml.parsers import expat
+
+import numpy as np
+
+from layervec.errors import InputError
+from layervec.types import Bool, Drawing, Float64, Int64, Layer, Outline, Shape, Solid
+
+SVG = "http://www.w3.org/2000/svg"
+INKSCAPE = "http://www.inkscape.org/namespaces/inkscape"
+XLINK = "http://www.w3.org/1999/xlink"
+XML = "http://www.w3.org/XML/1998/namespace"
+
+STEPS = 100  # steps per px: coordinates have two decimals
+COORDINATE_LIMIT = 1e6  # px; far beyond any canvas, and products of two such values in hundredths fit int64
+MAX_DEPTH = 100  # nested elements; resvg 0.48 overflows its stack somewhere between 200 and 300
+MAX_BYTES = 64 << 20  # of SVG text; 100 times the largest file that a tracer is likely to write
+
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+# Everything outside the Char production of XML 1.0, which no escape can express either.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Carriage returns are written as references, since XML parsers turn them into line feeds; so are, in
+# attributes, the line feeds and tabs that would become spaces.
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
+_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_PATH_TOKEN = re.compile(rf"[ ,]*(?:([MCLZ])|({_NUMBER}))")
+_PATH_NUMBERS = {"M": 2, "L": 2, "C": 6, "Z": 0}
+
+
+# Writing
+
+
+def write(drawing: Drawing) -> str:
+    """Return the drawing as SVG text, the same text for the same drawing.
+
+    Its root layer is the file itself: only the children are written. Contours that have no area left at two
+    decimals are dropped, and with them shapes that have no other contour. Characters that XML cannot hold
+    are removed from names and title.
+
+    ValueError for coordinates, colours or sizes that are not finite or absurdly large, for ids that are
+    repeated or not ASCII names, for ranks below 1, for nesting deeper than MAX_DEPTH and for metadata that
+    is not JSON.
+    """
+    _check_ids(drawing)
+    width, height = (_size(value) for value in (drawing.width, drawing.height))
+    metadata = json.dumps(drawing.metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<svg xmlns="{SVG}" xmlns:inkscape="{INKSCAPE}" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}">',
+        f"  <title>{escape_text(drawing.title)}</title>",
+        f"  <metadata>{escape_text(metadata)}</metadata>",
+    ]
+    for child in drawing.root.children:
+        lines.extend(_element(child, depth=1))
+    lines.append("</svg>\n")
+    return "\n".join(lines)
+
+
+def path_data(outline: Outline) -> tuple[str, int]:
+    """Return an outline as path data and the number of contours in it; contours without area are left out.
+
+    ValueError for coordinates that are not finite or beyond COORDINATE_LIMIT.
+    """
+    steps = _steps(outline.points)
+    contours = []
+    for first, last in pairwise(outline.starts.tolist()):
+        commands = _commands(steps[first:last], outline.straight[first // 3 : last // 3])
+        if _has_area(commands):
+            contours.append(_spell(commands))
+    return "".join(contours), len(contours)
+
+
+def escape_text(text: str) -> str:
+    """Return text as XML content; characters that XML 1.0 forbids are removed."""
+    return _FORBIDDEN.sub("", text).translate(_IN_TEXT)
+
+
+def escape_attribute(text: str) -> str:
+    """Return text as the content of a double-quoted XML attribute; see `escape_text`."""
+    return _FORBIDDEN.sub("", text).translate(_IN_ATTRIBUTE)
+
+
+def _element(item: Layer | Shape, depth: int) -> Iterator[str]:
+    """Yield the lines of a layer or a shape; `depth` is the number of elements around it."""
+    if depth >= MAX_DEPTH:
+        raise ValueError(f"layers are nested deeper than {MAX_DEPTH}")
+    indent = "  " * depth
+    if isinstance(item, Shape):
+        text = _path(item)
+        if text:
+            yield indent + text
+        return
+    name = escape_attribute(item.name)
+    start = f'<g id="{item.id}" inkscape:groupmode="layer" inkscape:label="{name}" data-name="{name}"'
+    inner = [line for child in item.children for line in _element(child, depth + 1)]
+    if not inner:
+        yield f"{indent}{start}/>"
+        return
+    yield f"{indent}{start}>"
+    yield from inner
+    yield f"{indent}</g>"
+
+
+def _path(shape: Shape) -> str:
+    """Return the path element of a shape, or nothing where no contour has area."""
+    data, contours = path_data(shape.outline)
+    if not data:
+        return ""
+    paint = shape.paint
+    if not all(math.isfinite(value) for value in (paint.red, paint.green, paint.blue, paint.alpha)):
+        raise ValueError(f"the paint of shape {shape.id} is not finite")
+    opacity = _decimal(round(min(max(paint.alpha, 0.0), 1.0) * 1000), 1000)
+    # Without a second contour there is no hole for the rule to keep open.
+    rule = ' fill-rule="evenodd"' if shape.even_odd and contours > 1 else ""
+    return (
+        f'<path id="{shape.id}" data-rank="{shape.rank}" fill="{_hex(paint)}"'
+        + (f' fill-opacity="{opacity}"' if opacity != "1" else "")
+        + f'{rule} d="{data}"/>'
+    )
+
+
+def _check_ids(drawing: Drawing) -> None:
+    """Raise ValueError where an id is repeated or no ASCII name, or a rank is below 1; the root is exempt."""
+    ids = [layer.id for layer in drawing.root.layers() if layer is not drawing.root]
+    for shape in drawing.root.shapes():
+        ids.append(shape.id)
+        if shape.rank < 1:
+            raise ValueError(f"the rank of shape {shape.id} is {shape.rank}; ranks count from 1")
+    seen: set[str] = set()
+    for name in ids:
+        if not _ID.fullmatch(name):
+            raise ValueError(f"id {name!r} is not an ASCII name")
+        if name in seen:
+            raise ValueError(f"id {name!r} is used twice")
+        seen.add(name)
+
+
+def _hex(paint: Solid) -> str:
+    channels = (round(min(max(value, 0.0), 1.0) * 255) for value in (paint.red, paint.green, paint.blue))
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
+def _size(length: float) -> str:
+    """Return a canvas side as text. ValueError where it is not positive, finite and sensible."""
+    if not 1 / STEPS <= length <= COORDINATE_LIMIT:
+        raise ValueError(f"a canvas side of {length} px cannot be written")
+    return _decimal(round(length * STEPS), STEPS)
+
+
+def _steps(points: Float64) -> Int64:
+    """Return coordinates as whole hundredths of a pixel."""
+    if not (np.abs(points) <= COORDINATE_LIMIT).all():  # false for NaN too
+        raise ValueError("an outline has coordinates that are not finite or beyond any canvas")
+    return np.rint(np.asarray(points, dtype=np.float64) * STEPS).astype(np.int64)
+
+
+def _decimal(value: int, unit: int) -> str:
+    """Return value / unit, a power of ten, in the fewest characters: no trailing zeros, no leading zero."""
+    whole, rest = divmod(abs(value), unit)
+    digits = len(str(unit)) - 1
+    fraction = f".{rest:0{digits}d}".rstrip("0") if rest else ""
+    number = f"{whole or ''}{fraction}" or "0"
+    return f"-{number}" if value < 0 else number
+
+
+_Command = tuple[str, tuple[int, ...]]  # a letter and its numbers, in hundredths of a pixel
+
+
+def _commands(points: Int64, straight: Bool) -> list[_Command]:
+    """Return one contour as M, then L and C; segments without length and the last straight one are left out.
+
+    points: [3k, 2], hundredths of a pixel; straight: [k]. Empty where nothing moves.
+    """
+    ring = points.tolist()
+    ring.extend(ring[:1])
+    commands: list[_Command] = []
+    for index, line in enumerate(straight.tolist()):
+        start, leave, arrive, end = ring[3 * index : 3 * index + 4]
+        # A cubic whose handles sit on its own nodes is a straight line too, and shorter as one.
+        if line or (leave == start and arrive == end):
+            if end != start:
+                commands.append(("L", tuple(end)))
+        elif not start == leave == arrive == end:
+            commands.append(("C", (*leave, *arrive, *end)))
+    if not commands:
+        return []
+    if commands[-1][0] == "L":
+        commands.pop()  # it ends at the first node: Z draws it
+    return [("M", tuple(ring[0])), *commands]
+
+
+def _has_area(commands: list[_Command]) -> bool:
+    """Return whether a contour fills anything: False where all of its points lie on one line."""
+    flat = [number for _, numbers in commands for number in numbers]
+    points = np.array(flat, dtype=np.int64).reshape(-1, 2)
+    if len(points) < 3:
+        return False
+    offsets = points[1:] - points[0]
+    furthest = offsets[np.abs(offsets).max(axis=1).argmax()]
+    return bool((offsets[:, 0] * furthest[1] != offsets[:, 1] * furthest[0]).any())
+
+
+def _spell(commands: list[_Command]) -> str:
+    """Return a contour as path data that ends with Z, in the fewest bytes."""
+    parts: list[str] = []
+    letter_before, before = "", ""
+    for letter, numbers in commands:
+        words = [_decimal(number, STEPS) for number in numbers]
+        implied = letter == letter_before or (letter_before == "M" and letter == "L")
+        # A letter stands in for the separator; where none is needed, a repeated letter would cost a byte.
+        if not (implied and not _separator(before, words[0])):
+            parts.append(letter)
+            before = ""
+        for word in words:
+            parts.append(_separator(before, word) + word)
+            before = word
+        letter_before = letter
+    return "".join(parts) + "Z"
+
+
+def _separator(before: str, word: str) -> str:
+    """Return what must stand between two numbers: nothing before a sign, or before a second decimal point."""
+    if not before or word[0] == "-" or (word[0] == "." and "." in before):
+        return ""
+    return " "
+
+
+# Reading
+
+
+def parse_xml(source: str | bytes, name: str = "The SVG", *, doctype: bool = True) -> ET.Element:
+    """Return the root of an SVG document from an untrusted source; comments and instructions are dropped.
+
+    Entity declarations are refused and external ones never fetched, so nothing expands; nesting and size are
+    capped (MAX_DEPTH, MAX_BYTES). `doctype=False` refuses a DOCTYPE altogether. `name` is what messages call
+    the source. InputError for anything else than well-formed XML with an SVG root.
+    """
+    if len(source) > MAX_BYTES:
+        raise InputError(f"{name} is larger than {MAX_BYTES >> 20} MiB, too large for an SVG.")
+    builder = _GuardedBuilder(name, doctype)
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = builder.doctype
+    parser.EntityDeclHandler = builder.entity
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    try:
+        parser.Parse(source, True)
+    except (expat.ExpatError, UnicodeError, LookupError, ValueError) as error:
+        raise InputError(f"{name} is not an SVG: its XML cannot be read ({error}).") from error
+    root = builder.close()
+    if root.tag != f"{{{SVG}}}svg":
+        raise InputError(f'{name} is not an SVG: its root is <{local_name(root)}>, not <svg xmlns="{SVG}">.')
+    return root
+
+
+def local_name(element: ET.Element) -> str:
+    """Return an element's name without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def read(text: str | bytes, name: str = "The SVG") -> Drawing:
+    """Return the drawing in a text of this profile, whoever wrote it.
+
+    The root layer, which is not in the file, gets the id "root" (lengthened where taken) and no name.
+    InputError, naming `name` and the first offence, for everything that is not of the profile.
+    """
+    reader = _Reader(name)
+    root = parse_xml(text, name, doctype=False)
+    width, height = reader.canvas(root)
+    title = metadata = ""
+    items: list[Layer | Shape] = []
+    for child in root:
+        if child.tag == f"{{{SVG}}}title":
+            title = child.text or ""
+        elif child.tag == f"{{{SVG}}}metadata":
+            metadata = child.text or ""
+        else:
+            items.append(reader.item(child))
+    root_id = "root"
+    while root_id in reader.ids:
+        root_id += "_"
+    layer = Layer(root_id, "", tuple(items))
+    return Drawing(width, height, layer, title, reader.metadata(metadata))
+
+
+def parse_path(data: str) -> Outline:
+    """Return the outline of path data that holds absolute M, C, L and Z alone, every contour closed.
+
+    Straight segments, the one that Z draws included, get handles at their thirds. ValueError otherwise.
+    """
+    contours: list[list[list[float]]] = []
+    straight: list[bool] = []
+    points: list[list[float]] = []  # of the open contour, its last node included
+    for letter, numbers in _path_commands(data):
+        if letter == "M":
+            if points:
+                raise ValueError("a contour is not closed")
+            points = [numbers]
+        elif not points:
+            raise ValueError("path data does not start with M")
+        elif letter == "C":
+            points += [numbers[0:2], numbers[2:4], numbers[4:6]]
+            straight.append(False)
+        elif letter == "L":
+            points += _line(points[-1], numbers)
+            straight.append(True)
+        else:
+            if points[-1] != points[0]:
+                points += _line(points[-1], points[0])
+                straight.append(True)
+            contours.append(points[:-1])
+            points = []
+    if points:
+        raise ValueError("a contour is not closed")
+    starts = np.cumsum([0, *map(len, contours)], dtype=np.int64)
+    flat = np.array([point for contour in contours for point in contour], dtype=np.float64)
+    return Outline(flat.reshape(-1, 2), starts, np.array(straight, dtype=np.bool_))
+
+
+def _line(start: list[float], end: list[float]) -> list[list[float]]:
+    """Return the handles and the end of a straight segment."""
+    (x0, y0), (x1, y1) = start, end
+    thirds = [[x0 + (x1 - x0) * part / 3, y0 + (y1 - y0) * part / 3] for part in (1, 2)]
+    return [*thirds, end]
+
+
+def _path_commands(data: str) -> Iterator[tuple[str, list[float]]]:
+    """Yield the commands of our path data, letters spelled out where a repeated one was left out."""
+    letter, position = "", 0
+    numbers: list[float] = []
+    incomplete = False  # True from a letter or a number until the command has what it needs
+    data = data.strip()
+    while position < len(data):
+        token = _PATH_TOKEN.match(data, position)
+        if token is None:
+            raise ValueError(f"path data holds {data[position : position + 12]!r}")
+        position = token.end()
+        if token[1]:
+            if incomplete:
+                raise ValueError("path data has a wrong count of numbers")
+            letter = token[1]
+        elif not _PATH_NUMBERS.get(letter):
+            raise ValueError("path data has numbers without a command")
+        else:
+            numbers.append(float(token[2]))
+        incomplete = len(numbers) != _PATH_NUMBERS[letter]
+        if not incomplete:
+            yield letter, numbers
+            letter, numbers = ("L" if letter == "M" else letter), []
+    if incomplete:
+        raise ValueError("path data has a wrong count of numbers")
+
+
+class _GuardedBuilder:
+    """Builds the element tree while refusing what a hostile document would use."""
+
+    def __init__(self, name: str, allow_doctype: bool) -> None:
+        self._name = name
+        self._allow_doctype = allow_doctype
+        self._tree = ET.TreeBuilder()
+        self._depth = 0
+
+    def doctype(self, *_: object) -> None:
+        if not self._allow_doctype:
+            raise InputError(f"{self._name} is not a layervec SVG: it has a DOCTYPE.")
+
+    def entity(self, *_: object) -> None:
+        raise InputError(f"{self._name} is refused: it declares XML entities, which can expand endlessly.")
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise InputError(f"{self._name} is refused: its elements are nested deeper than {MAX_DEPTH}.")
+        self._tree.start(_clark(tag), {_clark(key): value for key, value in attributes.items()})
+
+    def end(self, tag: str) -> None:
+        self._depth -= 1
+        self._tree.end(_clark(tag))
+
+    def data(self, text: str) -> None:
+        self._tree.data(text)
+
+    def close(self) -> ET.Element:
+        return self._tree.close()
+
+
+def _clark(tag: str) -> str:
+    """Return expat's "namespace}name" as ElementTree spells it."""
+    return "{" + tag if "}" in tag else tag
+
+
+class _Reader:
+    """Turns elements into nouns, collecting ids; every refusal names the source."""
+
+    _GROUP = frozenset({"id", f"{{{INKSCAPE}}}groupmode", f"{{{INKSCAPE}}}label", "data-name"})
+    _PATH = frozenset({"id", "data-rank", "fill", "d"})
+    _PATH_OPTIONAL = frozenset({"fill-opacity", "fill-rule"})
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.ids: set[str] = set()
+
+    def refusal(self, cause: str) -> InputError:
+        return InputError(f"{self._name} is not a layervec SVG: {cause}.")
+
+    def canvas(self, root: ET.Element) -> tuple[float, float]:
+        if set(root.attrib) != {"width", "height", "viewBox"}:
+            raise self.refusal("<svg> must have width, height and viewBox and nothing else")
+        width, height = (self.number(root.attrib[key], key) for key in ("width", "height"))
+        if root.attrib["viewBox"] != f"0 0 {root.attrib['width']} {root.attrib['height']}":
+            raise self.refusal("the viewBox differs from width and height")
+        if not (1 / STEPS <= width <= COORDINATE_LIMIT and 1 / STEPS <= height <= COORDINATE_LIMIT):
+            raise self.refusal(f"a canvas of {width:g} x {height:g} px makes no sense")
+        return width, height
+
+    def metadata(self, text: str) -> dict[str, object]:
+        try:
+            value = json.loads(text or "{}", parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise self.refusal("its metadata is not JSON") from error
+        if not isinstance(value, dict):
+            raise self.refusal("its metadata is not a JSON object")
+        return value
+
+    def item(self, element: ET.Element) -> Layer | Shape:
+        if element.tag == f"{{{SVG}}}g":
+            self.check(element, self._GROUP, frozenset())
+            if element.attrib[f"{{{INKSCAPE}}}groupmode"] != "layer":
+                raise self.refusal("a group is not a layer")
+            children = tuple(self.item(child) for child in element)
+            return Layer(element.attrib["id"], element.attrib[f"{{{INKSCAPE}}}label"], children)
+        if element.tag == f"{{{SVG}}}path":
+            return self.shape(element)
+        raise self.refusal(f"it has a <{local_name(element)}>")
+
+    def shape(self, element: ET.Element) -> Shape:
+        self.check(element, self._PATH, self._PATH_OPTIONAL)
+        get = element.attrib
+        if len(element):
+            raise self.refusal(f"path {get['id']} has children")
+        if not re.fullmatch("[1-9][0-9]{0,8}", get["data-rank"]):
+            raise self.refusal(f"path {get['id']} has no whole rank from 1 up")
+        if get.get("fill-rule", "evenodd") != "evenodd":
+            raise self.refusal(f"path {get['id']} has an unknown fill rule")
+        try:
+            outline = parse_path(get["d"])
+            _steps(outline.points)  # the reader takes no coordinate that the writer would refuse
+        except ValueError as error:
+            raise self.refusal(f"path {get['id']}: {error}") from error
+        return Shape(get["id"], outline, self.paint(element), int(get["data-rank"]), "fill-rule" in get)
+
+    def paint(self, element: ET.Element) -> Solid:
+        fill = element.attrib["fill"]
+        if not _COLOUR.fullmatch(fill):
+            raise self.refusal(f"path {element.attrib['id']} has a fill other than #rrggbb")
+        red, green, blue = (int(fill[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        alpha = self.number(element.attrib.get("fill-opacity", "1"), "fill-opacity")
+        if not 0.0 <= alpha <= 1.0:
+            raise self.refusal(f"path {element.attrib['id']} has a fill-opacity beyond 0..1")
+        return Solid(red, green, blue, alpha)
+
+    def number(self, text: str, key: str) -> float:
+        if not re.fullmatch(_NUMBER, text):
+            raise self.refusal(f"{key} {text[:20]!r} is no plain number")
+        return float(text)
+
+    def check(self, element: ET.Element, needed: Collection[str], optional: Collection[str]) -> None:
+        """Refuse missing, unknown or repeated things of an element; its id is known to be good afterwards."""
+        kind, given = local_name(element), set(element.attrib)
+        missing, unknown = set(needed) - given, given - set(needed) - set(optional)
+        if missing or unknown:
+            what = ", ".join(sorted(key.rpartition("}")[2] for key in missing or unknown))
+            raise self.refusal(f"a <{kind}> {'lacks' if missing else 'has'} {what}")
+        name = element.attrib["id"]
+        if not _ID.fullmatch(name) or name in self.ids:
+            raise self.refusal(f"id {name[:40]!r} is used twice or is no ASCII name")
+        self.ids.add(name)
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,108 @@
+"""The region tree: nested regions of a picture, from a few pixels to the whole canvas.
+
+A cut through the tree is a simplified picture and its regions are nested masks, so one structure serves as
+simplification and segmentation at once. Levels of a simplifier enter as further features of the merge cost:
+what vanishes at a coarse level merges early. Knows pixels and regions; knows nothing of curves or budgets.
+Ward's criterion: https://en.wikipedia.org/wiki/Ward%27s_method
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import numpy as np
+
+from layervec.types import Float32, Float64, Int32, Int64, Raster, RegionTree
+
+PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
+LEVEL_WEIGHT = 0.5  # weight of all levels' colours together against the picture's own (docs/log.md)
+FRINGE_CONTRAST = 0.12  # least colour distance across an antialiased edge
+FRINGE_PURITY = 0.12  # how far off the mix of both sides' colours a fringe pixel may be, in contrasts
+FRINGE_PASSES = 2  # an edge blurred over three or four pixels needs two
+
+
+def build(raster: Raster, levels: Sequence[Raster]) -> RegionTree:
+    """Return the region tree of a picture.
+
+    levels: simplified versions of the picture, fine to coarse, of its size; the picture itself may be among them.
+    """
+    from layervec import tree_kernels as kernels
+
+    h, w = raster.height, raster.width
+    features = _features(raster, levels)
+    labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
+    n = int(labels.max()) + 1
+    area = np.bincount(labels, minlength=n).astype(np.float64)
+    mean = np.stack([np.bincount(labels, column, n) / area for column in features.T], axis=1)
+    ends, length = _borders(labels.reshape(h, w), n)
+    children, cost = kernels.merge(mean.astype(np.float32), area, ends, length)
+    number, parent, last = kernels.depth_first(children, n)
+    costs = np.zeros(len(parent))
+    costs[number[n:]] = cost
+    return RegionTree(number[labels].reshape(h, w), parent, last, costs)
+
+
+def _features(raster: Raster, levels: Sequence[Raster]) -> Float32:
+    """Colours of the picture and its levels, premultiplied, fringes absorbed: float32 [h * w, f]."""
+    from layervec import tree_kernels as kernels
+
+    coarser = [level for level in levels if level is not raster]
+    weights = [1.0] + [LEVEL_WEIGHT / max(1, len(coarser)) ** 0.5] * len(coarser)
+    columns = []
+    for level, weight in zip([raster, *coarser], weights, strict=True):
+        pixels = _premultiplied(level)
+        for _ in range(FRINGE_PASSES):
+            pixels = kernels.absorb_fringes(pixels, FRINGE_CONTRAST, FRINGE_PURITY)
+        columns.append(pixels.reshape(-1, pixels.shape[2]) * np.float32(weight))
+    return np.ascontiguousarray(np.concatenate(columns, axis=1))
+
+
+def _premultiplied(raster: Raster) -> Float32:
+    colour, alpha = raster.pixels[..., :3], raster.pixels[..., 3:]
+    if raster.opaque:
+        return np.ascontiguousarray(colour)
+    return np.concatenate([colour * alpha, alpha], axis=2)
+
+
+def _borders(labels: Int32, n: int) -> tuple[Int32, Float32]:
+    """Touching pairs of regions and how many pixel sides they share: int32 [e, 2], float32 [e]."""
+    pairs = []
+    for a, b in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
+        differ = a != b
+        a, b = a[differ].astype(np.int64), b[differ].astype(np.int64)
+        pairs.append(np.minimum(a, b) * n + np.maximum(a, b))
+    keys, counts = np.unique(np.concatenate(pairs), return_counts=True)
+    return np.stack([keys // n, keys % n], axis=1).astype(np.int32), counts.astype(np.float32)
+
+
+def cut(tree: RegionTree, regions: int) -> Int64:
+    """Return the nodes of the cut into `regions` regions (fewer if the tree has fewer leaves), dearest splits first."""
+    heap = [(-float(tree.cost[0]), 0)]
+    leaves: list[int] = []
+    while heap and len(heap) + len(leaves) < regions:
+        _, node = heapq.heappop(heap)
+        if tree.last[node] == node + 1:
+            leaves.append(node)
+            continue
+        first = node + 1
+        for child in (first, int(tree.last[first])):
+            heapq.heappush(heap, (-float(tree.cost[child]), child))
+    return np.array(sorted(leaves + [node for _, node in heap]), dtype=np.int64)
+
+
+def paint_cut(tree: RegionTree, nodes: Int64, pixels: Float32) -> Float32:
+    """Return the picture in which each region of a cut has its mean colour: float32 [h, w, c] from [h, w, c]."""
+    owner = np.searchsorted(nodes, tree.labels, side="right") - 1
+    count = np.bincount(owner.ravel(), minlength=len(nodes))
+    means = [np.bincount(owner.ravel(), pixels[..., c].ravel(), len(nodes)) / count for c in range(pixels.shape[2])]
+    return np.stack(means, axis=1).astype(np.float32)[owner]
+
+
+def node_sums(tree: RegionTree, values: Float32) -> Float64:
+    """Sum per-pixel values over every node: float64 [m, c] from [h, w, c]."""
+    m = len(tree)
+    flat = values.reshape(tree.labels.size, -1)
+    leaf = np.stack([np.bincount(tree.labels.ravel(), column, m) for column in flat.T], axis=1)
+    running = np.concatenate([np.zeros((1, leaf.shape[1])), np.cumsum(leaf, axis=0)])
+    return np.asarray(running[tree.last] - running[:-1])

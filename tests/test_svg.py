@@ -1,0 +1,512 @@
+"""The file profile rule by rule, round trips, geometry against an independent renderer, and hostile files."""
+
+import dataclasses
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from layervec import svg
+from layervec.errors import InputError
+from layervec.types import Drawing, Layer, Outline, Shape, Solid
+
+NS = "{http://www.w3.org/2000/svg}"
+INK = "{http://www.inkscape.org/namespaces/inkscape}"
+
+
+def outline(*contours):
+    """Contours as lists of segments: ((x, y), None) starts a line, ((x, y), (x, y, x, y)) a curve."""
+    points, straight, starts = [], [], [0]
+    for contour in contours:
+        for index, (node, handles) in enumerate(contour):
+            end = contour[(index + 1) % len(contour)][0]
+            a, b = np.array(node, float), np.array(end, float)
+            points += [a, *([a + (b - a) / 3, a + (b - a) * 2 / 3] if handles is None else
+                            [np.array(handles[:2]), np.array(handles[2:])])]  # fmt: skip
+            straight.append(handles is None)
+        starts.append(len(points))
+    return Outline(
+        np.array(points, float).reshape(-1, 2), np.array(starts, np.int64), np.array(straight, bool)
+    )
+
+
+def polygon(*nodes):
+    return outline([(node, None) for node in nodes])
+
+
+SQUARE = [(1, 1), (9, 1), (9, 9), (1, 9)]
+HOLE = [(3, 3), (3, 6), (6, 6), (6, 3)]
+RED = Solid(1, 0, 0)
+
+
+def ring(even_odd=True):
+    both = outline([(p, None) for p in SQUARE], [(p, None) for p in HOLE])
+    return Shape("ring", both, RED, 2, even_odd)
+
+
+def drawing(*children, **more):
+    return Drawing(10, 10, Layer("root", "", children), **more)
+
+
+def sample():
+    curved = outline([((2, 2), (4, 1, 6, 1)), ((8, 2), None), ((8, 8), (6, 9, 4, 9)), ((2, 8), None)])
+    inner = Layer("inner", "Inner", (Shape("c", curved, Solid(0, 0.5, 1, 0.5), 3),))
+    ground = Layer("ground", "Ground", (Shape("bg", polygon(*SQUARE), RED, 1), ring()))
+    return drawing(ground, Layer("top", "Top", (inner,)), title="T", metadata={"version": 1, "a": [1.5]})
+
+
+def tree(item):
+    return ET.fromstring(svg.write(item))
+
+
+def only_path(item_outline, **shape):
+    """Return the path element of a drawing with that outline alone, None where it was dropped."""
+    given = {"id": "p", "outline": item_outline, "paint": RED, "rank": 1} | shape
+    return tree(drawing(Shape(**given))).find(f"{NS}path")
+
+
+# The profile
+
+
+def test_declaration_and_encoding():
+    text = svg.write(dataclasses.replace(sample(), title="Grün 🐿"))
+    assert text.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<svg ')
+    assert ET.fromstring(text.encode("utf-8")).findtext(f"{NS}title") == "Grün 🐿"
+
+
+def test_namespaces_are_declared_on_the_root():
+    start = svg.write(sample()).split(">")[1]
+    assert 'xmlns="http://www.w3.org/2000/svg"' in start
+    assert 'xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"' in start
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [((512, 341), "512 341"), ((10.5, 7.25), "10.5 7.25"), ((1e6, 0.01), "1000000 .01")]
+)
+def test_size_and_view_box(size, text):
+    root = tree(dataclasses.replace(sample(), width=size[0], height=size[1]))
+    assert [root.get("width"), root.get("height")] == text.split()
+    assert root.get("viewBox") == f"0 0 {text}"
+
+
+def test_title_then_metadata_then_children_back_to_front():
+    root = tree(sample())
+    assert [child.tag for child in root] == [NS + name for name in ("title", "metadata", "g", "g")]
+    assert [child.get("id") for child in root.iter() if child.get("id")] == [
+        "ground", "bg", "ring", "top", "inner", "c",
+    ]  # fmt: skip
+
+
+def test_metadata_is_sorted_json():
+    item = drawing(metadata={"z": "</metadata>&", "a": {"k": None, "b": "\x01é"}})
+    text = tree(item).findtext(f"{NS}metadata")
+    assert json.loads(text) == item.metadata
+    assert text.index('"a"') < text.index('"z"')
+    assert text.index('"b"') < text.index('"k"')
+
+
+def test_layers_are_inkscape_groups():
+    group = tree(sample()).find(f"{NS}g[@id='top']/{NS}g")
+    assert group.attrib == {
+        "id": "inner",
+        f"{INK}groupmode": "layer",
+        f"{INK}label": "Inner",
+        "data-name": "Inner",
+    }
+
+
+def test_the_root_layer_is_not_a_group():
+    assert "root" not in [element.get("id") for element in tree(sample()).iter()]
+
+
+def test_an_empty_layer_keeps_its_name():
+    assert tree(drawing(Layer("e", "Empty"))).find(f"{NS}g").get("data-name") == "Empty"
+
+
+def test_attributes_of_a_path_and_their_order():
+    paths = re.findall("<path .*", svg.write(sample()))
+    assert paths[0] == '<path id="bg" data-rank="1" fill="#ff0000" d="M1 1L9 1L9 9L1 9Z"/>'
+    assert re.findall(r"([a-z-]+)=", paths[1]) == ["id", "data-rank", "fill", "fill-rule", "d"]
+    assert re.findall(r"([a-z-]+)=", paths[2]) == ["id", "data-rank", "fill", "fill-opacity", "d"]
+
+
+@pytest.mark.parametrize(
+    ("paint", "fill", "opacity"),
+    [
+        (Solid(0, 0.5, 1), "#0080ff", None),
+        (Solid(-0.1, 1.2, 0.2), "#00ff33", None),
+        (Solid(0, 0, 0, 0.5), "#000000", ".5"),
+        (Solid(0, 0, 0, 0.12345), "#000000", ".123"),
+        (Solid(0, 0, 0, 0.99999), "#000000", None),
+        (Solid(0, 0, 0, 0), "#000000", "0"),
+    ],
+)
+def test_fill_and_opacity(paint, fill, opacity):
+    path = only_path(polygon(*SQUARE), paint=paint)
+    assert path.get("fill") == fill
+    assert path.get("fill-opacity") == opacity
+
+
+def test_fill_rule_only_with_holes():
+    assert tree(drawing(ring())).find(f"{NS}path").get("fill-rule") == "evenodd"
+    assert tree(drawing(ring(even_odd=False))).find(f"{NS}path").get("fill-rule") is None
+    assert only_path(polygon(*SQUARE), even_odd=True).get("fill-rule") is None
+
+
+def test_fill_rule_goes_with_a_hole_that_collapses():
+    speck = [((3 + d, 3 + d), None) for d in (0, 0.001, 0.002)]
+    path = only_path(outline([(p, None) for p in SQUARE], speck), even_odd=True)
+    assert path.get("d") == "M1 1L9 1L9 9L1 9Z"
+    assert path.get("fill-rule") is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "data"),
+    [
+        (polygon((0, 0), (10, 0), (0, 10)), "M0 0L10 0L0 10Z"),
+        (polygon((0.5, 0.25), (10.10, 0), (0, 10.126)), "M.5.25L10.1 0L0 10.13Z"),
+        (polygon((-0.001, -0.004), (-5, -6.5), (-0.5, 3)), "M0 0-5-6.5-.5 3Z"),
+        (polygon((0, 0), (0, 0.001), (4, 0), (4, 0.004), (0, 4)), "M0 0L4 0L0 4Z"),
+        (outline([((0, 0), (1, -1, 2, -1)), ((3, 0), None)]), "M0 0C1-1 2-1 3 0Z"),
+        (outline([((0, 0), (0, 0, 3, 0)), ((3, 0), None), ((3, 3), None)]), "M0 0L3 0L3 3Z"),
+        (outline([((0, 0), (5, 0, 0, 5))]), "M0 0C5 0 0 5 0 0Z"),
+        (
+            outline([((0, 0), (-1, 1, -1, 2)), ((0, 3), (-1, 4, -1, 5)), ((0, 6), (9, 5, 9, 1))]),
+            "M0 0C-1 1-1 2 0 3-1 4-1 5 0 6C9 5 9 1 0 0Z",
+        ),
+    ],
+    ids=["lines", "decimals", "signs", "zero length", "curve", "flat handles", "loop", "repeats"],
+)
+def test_path_data_is_minimal(shape, data):
+    assert only_path(shape).get("d") == data
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [(5, 5)],
+        [(5, 5), (5.001, 5.002), (5.003, 5)],
+        [(0, 0), (5, 5)],
+        [(0, 0), (5, 5), (9, 9)],
+        [(0, 0), (9, 0), (4, 0.004)],
+    ],
+)
+def test_contours_without_area_are_dropped(nodes):
+    assert only_path(polygon(*nodes)) is None
+
+
+def test_an_empty_outline_is_dropped():
+    assert only_path(Outline(np.zeros((0, 2)), np.zeros(1, np.int64), np.zeros(0, bool))) is None
+
+
+def test_no_element_or_attribute_beyond_the_profile():
+    allowed = {"svg", "title", "metadata", "g", "path"}
+    root = tree(sample())
+    assert {element.tag.removeprefix(NS) for element in root.iter()} == allowed
+    forbidden = {"style", "transform", "clip-path", "mask", "filter", "href"}
+    assert not forbidden & {key for element in root.iter() for key in element.attrib}
+
+
+def test_indentation_and_bytes_are_fixed():
+    text = svg.write(sample())
+    assert text == svg.write(sample())
+    assert re.findall(r"^( *)<(\S+)", text, re.M)[4:] == [
+        ("  ", "g"), ("    ", "path"), ("    ", "path"), ("  ", "/g>"),
+        ("  ", "g"), ("    ", "g"), ("      ", "path"), ("    ", "/g>"), ("  ", "/g>"), ("", "/svg>"),
+    ]  # fmt: skip
+    assert text.endswith("</svg>\n")
+
+
+@pytest.mark.parametrize("name", ["\"quoted\" <b> & 'x'", "tab\tline\nreturn\r", "猫 é 🐈 ￼", "", " ]]> "])
+def test_names_survive_escaping(name):
+    root = tree(drawing(Layer("a", name), title=name))
+    assert root.find(f"{NS}g").get("data-name") == name
+    assert root.find(f"{NS}g").get(f"{INK}label") == name
+    assert root.findtext(f"{NS}title") == name
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\x08", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
+def test_characters_that_xml_forbids_are_removed(bad):
+    assert tree(drawing(Layer("a", f"x{bad}y"))).find(f"{NS}g").get("data-name") == "xy"
+
+
+def test_ids_must_be_unique_ascii_names():
+    for bad in ("", "1a", "ä", "a b", 'a"', "a:b", "a\n"):
+        with pytest.raises(ValueError, match="ASCII name"):
+            svg.write(drawing(Layer(bad, "")))
+    with pytest.raises(ValueError, match="twice"):
+        svg.write(drawing(Layer("ring", "", (ring(),))))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e7])
+def test_coordinates_must_be_finite(value):
+    with pytest.raises(ValueError, match="finite"):
+        only_path(Outline(np.array([[value, 0.0]] * 3), np.array([0, 3]), np.array([False])))
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"width": 0}, "canvas side"),
+        ({"height": float("nan")}, "canvas side"),
+        ({"width": float("inf")}, "canvas side"),
+        ({"metadata": {"a": float("nan")}}, "JSON"),
+        ({"root": Layer("r", "", (dataclasses.replace(ring(), rank=0),))}, "rank"),
+        ({"root": Layer("r", "", (dataclasses.replace(ring(), paint=Solid(0, float("nan"), 0)),))}, "paint"),
+    ],
+)
+def test_what_cannot_be_written_is_a_value_error(change, cause):
+    with pytest.raises(ValueError, match=cause):
+        svg.write(dataclasses.replace(sample(), **change))
+
+
+def nested(depth):
+    layer = Layer("leaf", "", (ring(),))
+    for index in range(depth - 1):
+        layer = Layer(f"l{index}", "", (layer,))
+    return drawing(layer)
+
+
+def test_nesting_is_capped_where_reading_is():
+    text = svg.write(nested(svg.MAX_DEPTH - 2))  # and <svg> and <path> around and inside
+    assert svg.write(svg.read(text)) == text
+    with pytest.raises(ValueError, match="deeper"):
+        svg.write(nested(svg.MAX_DEPTH - 1))
+
+
+# Round trips
+
+coordinate = st.floats(-20, 60, allow_nan=False) | st.integers(-3, 30).map(float)
+point = st.tuples(coordinate, coordinate)
+segment = st.tuples(point, st.none() | st.tuples(coordinate, coordinate, coordinate, coordinate))
+outlines = st.lists(st.lists(segment, min_size=1, max_size=5), max_size=3).map(lambda c: outline(*c))
+unit = st.floats(0, 1)
+paints = st.builds(Solid, unit, unit, unit, unit)
+shapes = st.builds(Shape, st.just("s"), outlines, paints, st.integers(1, 10**6), st.booleans())
+items = st.recursive(
+    shapes,
+    lambda inner: st.builds(Layer, st.just("l"), st.text(), st.lists(inner, max_size=3).map(tuple)),
+    max_leaves=6,
+)
+
+
+def with_ids(item, counter):
+    counter.append(None)
+    name = f"i{len(counter)}"
+    if isinstance(item, Shape):
+        return dataclasses.replace(item, id=name)
+    return Layer(name, item.name, tuple(with_ids(child, counter) for child in item.children))
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(items, max_size=3), st.text(), st.dictionaries(st.text(), st.text() | st.integers()))
+def test_write_read_write_is_stable(children, title, metadata):
+    item = with_ids(Layer("", "", tuple(children)), [])
+    first = Drawing(40, 30.5, item, title, metadata)
+    text = svg.write(first)
+    again = svg.read(text.encode())
+    assert svg.write(again) == text
+    assert again.metadata == metadata
+    assert (again.width, again.height) == (40, 30.5)
+
+
+@settings(deadline=None, max_examples=80)
+@given(outlines)
+def test_only_absolute_commands_always_closed_two_decimals(shape):
+    data, contours = svg.path_data(shape)
+    assert re.fullmatch(r"(M[^MZ]+Z)*", data)
+    assert data.count("Z") == contours
+    assert not re.search(r"[^MCLZ0-9. -]|\.\d{3}|\.\d?0(?!\d)|-0(?![.\d])|(?<![\d.])0\d", data)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.lists(segment, min_size=2, max_size=5), min_size=1, max_size=2))
+def test_reading_gives_the_points_to_a_hundredth(contours):
+    shape = outline(*contours)
+    back = svg.parse_path(svg.path_data(shape)[0])
+    nodes = np.rint(shape.points[::3] * svg.STEPS).astype(int)
+    read = np.rint(back.points[::3] * svg.STEPS).astype(int)
+    assert {tuple(node) for node in read} <= {tuple(node) for node in nodes}
+    assert back.starts[-1] == len(back.points) == 3 * len(back.straight)
+
+
+def test_reading_gives_back_the_drawing():
+    back = svg.read(svg.write(sample()))
+    assert back.title == "T"
+    assert [layer.name for layer in back.root.layers()] == ["", "Ground", "Top", "Inner"]
+    for old, new in zip(sample().shapes(), back.shapes(), strict=True):
+        assert (old.id, old.rank, old.even_odd) == (new.id, new.rank, new.even_odd)
+        np.testing.assert_allclose(old.outline.points, new.outline.points, atol=1e-12)
+        np.testing.assert_array_equal(old.outline.starts, new.outline.starts)
+        np.testing.assert_array_equal(old.outline.straight, new.outline.straight)
+
+
+def test_the_root_id_of_a_read_drawing_is_free():
+    back = svg.read(svg.write(drawing(Layer("root", ""), Layer("root_", ""))))
+    assert len({layer.id for layer in back.root.layers()}) == 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["M0,0 L10,0,10,10 Z", " M 0 0 10 0 10 10 Z ", "M0 0L10 0L10 10L0 0Z", "M0 0L10 0 10 10Z"],
+)
+def test_other_spellings_of_the_same_path(data):
+    assert svg.path_data(svg.parse_path(data)) == ("M0 0L10 0L10 10Z", 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["L0 0Z", "M0 0L1 1", "M0 0L1Z", "M0 0H5Z", "M0 0l1 1Z", "M0 0L1 1ZM", "1 2", "M0 0L1e3 1Z", "M0 0Z1"],
+)
+def test_other_path_data_is_refused(data):
+    with pytest.raises(ValueError, match=r"path data|not closed"):
+        svg.parse_path(data)
+
+
+# Geometry
+
+SUPERSAMPLING = 8  # samples a pixel and axis of the polygon fill
+AA_MEAN = 0.002  # mean coverage difference of two antialiasers; measured: 0.0015
+
+
+def coverage(shape, size):
+    """Supersampled coverage of an outline by filling the polygon of its finely cut curves."""
+    steps = np.linspace(0, 1, 33)[:-1, None]
+    canvas = np.zeros((size * SUPERSAMPLING,) * 2, np.uint8)
+    polygons = []
+    for first, last in zip(shape.starts, shape.starts[1:], strict=False):
+        ring_points = np.vstack([shape.points[first:last], shape.points[first : first + 1]])
+        cut = []
+        for at in range(0, last - first, 3):
+            a, b, c, d = ring_points[at : at + 4]
+            cut.append((1 - steps) ** 3 * a + 3 * (1 - steps) ** 2 * steps * b
+                       + 3 * (1 - steps) * steps**2 * c + steps**3 * d)  # fmt: skip
+        polygons.append(np.rint((np.vstack(cut) * SUPERSAMPLING - 0.5) * 256).astype(np.int32))
+    cv2.fillPoly(canvas, polygons, 255, shift=8)  # even-odd
+    blocks = canvas.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING)
+    return blocks.mean(axis=(1, 3)) / 255
+
+
+def star(radius, centre, turns, seed):
+    random = np.random.default_rng(seed)
+    angles = np.linspace(0, 2 * np.pi, 3 * turns, endpoint=False)
+    reach = radius * (0.7 + 0.3 * random.random(3 * turns))
+    points = np.array(centre) + reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    straight = random.random(turns) < 0.4
+    ends = np.roll(points[::3], -1, axis=0)
+    for index in np.flatnonzero(straight):
+        start, end = points[3 * index], ends[index]
+        points[3 * index + 1 : 3 * index + 3] = start + np.outer([1 / 3, 2 / 3], end - start)
+    return points, straight
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_geometry_is_what_an_independent_renderer_draws(seed):
+    import resvg_py
+
+    outer, outer_straight = star(50, (64, 64), 9, seed)
+    hole, hole_straight = star(20, (60, 68), 5, seed + 100)
+    shape = Outline(
+        np.vstack([outer, hole]),
+        np.array([0, len(outer), len(outer) + len(hole)]),
+        np.concatenate([outer_straight, hole_straight]),
+    )
+    item = Drawing(128, 128, Layer("r", "", (Shape("p", shape, Solid(0, 0, 0), 1, even_odd=True),)))
+    png = resvg_py.svg_to_bytes(svg_string=svg.write(item), skip_system_fonts=True)
+    alpha = np.asarray(Image.open(io.BytesIO(png)))[..., 3] / 255
+    difference = np.abs(alpha - coverage(shape, 128)).mean()
+    assert difference < AA_MEAN, f"mean coverage differs by {difference:.5f}"
+
+
+# What is not ours
+
+HEAD = (
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
+    'width="10" height="10" viewBox="0 0 10 10">'
+)
+PATH = '<path id="a" data-rank="1" fill="#ff0000" d="M0 0L9 0L9 9Z"/>'
+BOMB = "<!DOCTYPE svg [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
+    f"<!ENTITY {chr(98 + i)} '{('&' + chr(97 + i) + ';') * 10}'>" for i in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("", "XML cannot be read"),
+        ("hello", "XML cannot be read"),
+        ("<svg", "XML cannot be read"),
+        ("\ud800", "XML cannot be read"),
+        (b"\xff\xfe\x00", "XML cannot be read"),
+        (b'<?xml version="1.0" encoding="nonsense"?><svg/>', "XML cannot be read"),
+        ("<html/>", "its root is <html>"),
+        ("<svg/>", "its root is <svg>"),
+        (f"{BOMB}]>{HEAD}<title>&j;</title></svg>", "DOCTYPE"),
+        (f'<!DOCTYPE svg SYSTEM "file:///etc/passwd">{HEAD}</svg>', "DOCTYPE"),
+        (HEAD + "<g>" * 5000, "nested deeper"),
+        (HEAD.replace('width="10" ', "") + "</svg>", "width, height and viewBox"),
+        (HEAD.replace("0 0 10 10", "0 0 20 10") + "</svg>", "viewBox differs"),
+        (HEAD.replace('"10"', '"1e1"') + "</svg>", "no plain number"),
+        (HEAD.replace('"10"', '"0"').replace("10 10", "0 0") + "</svg>", "makes no sense"),
+        (HEAD + "<metadata>{</metadata></svg>", "not JSON"),
+        (HEAD + "<metadata>[1]</metadata></svg>", "not a JSON object"),
+        (HEAD + '<metadata>{"a":NaN}</metadata></svg>', "not JSON"),
+        (HEAD + '<metadata>{"a":' + "[" * 100000 + "</metadata></svg>", "not JSON"),
+        (HEAD + '<rect id="a"/></svg>', "it has a <rect>"),
+        (HEAD + '<g id="a"/></svg>', "a <g> lacks"),
+        (HEAD + PATH.replace("/>", ' style="x"/>') + "</svg>", "a <path> has style"),
+        (HEAD + PATH.replace("/>", "><title/></path>") + "</svg>", "has children"),
+        (HEAD + PATH + PATH + "</svg>", "used twice"),
+        (HEAD + PATH.replace('id="a"', 'id="ä"') + "</svg>", "ASCII"),
+        (HEAD + PATH.replace('"1"', '"0"') + "</svg>", "whole rank"),
+        (HEAD + PATH.replace("#ff0000", "red") + "</svg>", "#rrggbb"),
+        (HEAD + PATH.replace("fill=", 'fill-opacity="2" fill=') + "</svg>", "beyond 0..1"),
+        (HEAD + PATH.replace("fill=", 'fill-rule="nonzero" fill=') + "</svg>", "fill rule"),
+        (HEAD + PATH.replace("L9 0", "l9 0") + "</svg>", "path data"),
+        (HEAD + PATH.replace("L9 0", "L9" + "9" * 400 + " 0") + "</svg>", "finite"),
+    ],
+)
+def test_foreign_and_hostile_files_are_refused(text, cause):
+    with pytest.raises(InputError, match=re.escape(cause)) as refusal:
+        svg.read(text, "some.svg")
+    message = str(refusal.value)
+    assert message.startswith("some.svg ")
+    assert message.endswith(".")
+    assert len(message) < 250
+
+
+def test_entity_declarations_are_refused_where_a_doctype_is_not():
+    with pytest.raises(InputError, match="entities"):
+        svg.parse_xml(f"{BOMB}]>{HEAD}<title>&j;</title></svg>")
+    with pytest.raises(InputError, match="entities"):
+        svg.parse_xml(f'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>{HEAD}&x;</svg>')
+    assert (
+        len(svg.parse_xml(f'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">{HEAD}{PATH}</svg>')) == 1
+    )
+
+
+def test_too_large_a_text_is_refused(monkeypatch):
+    monkeypatch.setattr(svg, "MAX_BYTES", 100)
+    with pytest.raises(InputError, match="larger"):
+        svg.read(svg.write(sample()))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused_but_never_crashes(data):
+    text = svg.write(sample())
+    at = data.draw(st.integers(0, len(text)))
+    length = data.draw(st.integers(0, 12))
+    broken = text[:at] + data.draw(st.text(max_size=6)) + text[at + length :]
+    try:
+        item = svg.read(broken)
+    except InputError:
+        return
+    svg.write(item)
