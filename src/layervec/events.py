@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["load", "simplify", "tree", "arrange", "optimize", "refine", "write"]
+Stage = Literal["load", "simplify", "tree", "arrange", "refine", "write"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Progress:
     plan: Plan | None = None
 
 
+def first_budget(budget: int) -> int:
+    """How many of `budget` shapes to paint before the first round."""
+    return max(1, round(budget * FIRST_SHARE))
+
+
 def refine(
     tree: RegionTree,
     plan: Plan,

@@ -44,6 +44,8 @@ LINE_BOW = 0.15
 BOW_NOISE = 1.9  # px; divided by sqrt(n)
 # A line that joins a bend smoothly must be this many times longer than the bend's runs.
 LINE_RATIO = 2.0
+# ... and an arc in its place would stand off it by this many slacks; runs on arcs stand off by 1.
+LINE_RISE = 1.6
 # Share of such a line, at each smooth end, that may belong to the bend already.
 LINE_MARGIN = 0.2
 BEND_SHARE = 0.3  # of the neighbouring run: by so much a line runs into the bend, see `retreat`
@@ -190,21 +192,30 @@ def distance(points, i, row):  # type: ignore[no-untyped-def]
 
 
 @helper
-def find_lines(points, follows, sums, vertices, table, corners, scale):  # type: ignore[no-untyped-def]
+def leaves_bend(row, neighbour, slack):  # type: ignore[no-untyped-def]
+    """Tell whether a run is too long for it and its smooth neighbour to lie on one arc.
+
+    On an arc of radius R, runs of lengths l and m turn by (l + m) / 2R where they meet, and l stands l^2 / 8R off.
+    """
+    length, other = row[SB] - row[SA], neighbour[SB] - neighbour[SA]
+    sine = abs(row[UX] * neighbour[UY] - row[UY] * neighbour[UX])
+    rise = length * length * sine / (4.0 * (length + other))
+    return length >= LINE_RATIO * other and rise >= LINE_RISE * slack
+
+
+@helper
+def find_lines(points, follows, sums, vertices, table, corners, slack, scale):  # type: ignore[no-untyped-def]
     """Return bool [k]: whether each run is a line."""
     runs = len(table)
     lines = np.zeros(runs, np.bool_)
     for e in range(runs):
         a, b = vertices[e], vertices[e + 1]
         following = e + 1 if e + 1 < runs else 0
-        length = table[e, SB] - table[e, SA]
         if follows[a] != 0:
             lines[e] = True
             continue
-        bend = 0.0 if corners[e] else table[e - 1, SB] - table[e - 1, SA]
-        if not corners[following]:
-            bend = max(bend, table[following, SB] - table[following, SA])
-        if length >= LINE_RATIO * bend:
+        joins = corners[e] or leaves_bend(table[e], table[e - 1], slack)
+        if joins and (corners[following] or leaves_bend(table[e], table[following], slack)):
             lines[e] = find_line(points, sums, a, b, corners[e], corners[following], table[e], scale)
     return lines
 
@@ -249,7 +260,7 @@ def candidates(points, knots, follows, sums, vertices, table, slack, scale):  # 
         if blunt[e]:
             corners[e] = corners[following] = True
             hard[following] = 1.0
-    lines = find_lines(points, follows, sums, vertices, table, corners, scale)
+    lines = find_lines(points, follows, sums, vertices, table, corners, slack, scale)
     nodes = np.zeros((3 * runs, 9))
     n = 0
     for e in range(runs):

@@ -16,13 +16,13 @@ from layervec.curves.compiled import helper, kernel
 from layervec.types import Float64, Int32, Int64
 
 # A straight piece of a digitised smooth border meets a perpendicular one longer than this only at a true
-# corner (on circles and slanted lines one of any two meeting runs is 1 or 2 px long; checked for radii
-# 2..100).
+# corner (on circles and slanted lines one of any two meeting runs is 1 or 2 px long; checked for
+# discs of radius 3 to 100).
 SURE_RUN = 3  # px
 # Rounding off a right angle whose sides are r long leaves its tip about 0.18 r away; longer runs than this
 # many tolerances therefore cannot be rounded within the tolerance.
 SURE_RUN_PER_TOLERANCE = 5.0
-SEEN = 2
+SEEN = 2  # mark on a foreground pixel
 
 
 @kernel

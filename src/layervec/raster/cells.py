@@ -17,7 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from layervec.raster.compiled import inner, mark
+from layervec.raster.compiled import ONE, inner, span_mask
+
+# Bitmaps of a band, in the order of its `bits`: cells that no chord need run through but whose area may differ from
+# zero, cells that a chord runs through, pixels where nothing further down is wanted, pixels under an opaque inside.
+TOUCHED, CROSSED, HIDDEN, COVERED = range(4)
 
 
 @inner
@@ -30,79 +34,78 @@ def _first_last(low: float, high: float, width: int) -> Any:
 
 
 @inner
-def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, touched: Any, crossed: Any) -> None:
+def _cross(bits: Any, row: int, first: int, last: int) -> None:
+    """Mark the cells first .. last of a row as crossed."""
+    for word in range(first >> 6, (last >> 6) + 1):
+        bits[CROSSED, row, word] |= span_mask(word, first, last + 1)
+
+
+@inner
+def _touch(bits: Any, row: int, cell: int) -> None:
+    """Mark a cell whose area changes though no chord runs through it."""
+    bits[TOUCHED, row, cell >> 6] |= ONE << np.uint64(cell & 63)
+
+
+@inner
+def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, bits: Any) -> None:
     """Add a chord to `area`, float32 [rows, width + 2], whose first row is row `top` of the canvas.
 
-    Marks the cells that it changes in `touched` and those that it runs through in `crossed`, uint64 bitmaps.
+    Marks the cells that it runs through, and those whose area it changes besides, in `bits`, uint64 [2 or more, rows,
+    words].
     """
-    rows = area.shape[0]
-    if y0 == y1:
-        _cross_level(min(x0, x1), max(x0, x1), int(y0) - top, width, touched, crossed)
-        return
-    slope = (x1 - x0) / (y1 - y0)
-    sense = 1.0 if y1 < y0 else -1.0
+    dx, dy = x1 - x0, y1 - y0
     left, right = min(x0, x1), max(x0, x1)
-    y, end = max(min(y0, y1), np.float64(top)), min(max(y0, y1), np.float64(top + rows))
+    if left >= width:
+        return
+    if dy == 0:  # it adds no area, yet moving it does
+        if right >= 0:
+            first, last = _first_last(max(left, 0.0), min(right, np.float64(width)), width)
+            _cross(bits, int(y0) - top, first, last)
+        return
+    slope = dx / dy
+    sense = 1.0 if dy < 0 else -1.0
+    per_x = sense * abs(dy / dx) if dx != 0 else 0.0
+    y, end = max(min(y0, y1), np.float64(top)), min(max(y0, y1), np.float64(top + area.shape[0]))
     row = int(y) - top
     x = min(max(x0 + (y - y0) * slope, left), right)
     while y < end:
         below = min(np.float64(top + row + 1), end)
         x_below = min(max(x0 + (below - y0) * slope, left), right)
-        _add_piece(min(x, x_below), max(x, x_below), sense * (below - y), row, width, area, touched, crossed)
+        _add_piece(min(x, x_below), max(x, x_below), sense * (below - y), per_x, row, width, area, bits)
         x, y, row = x_below, below, row + 1
 
 
 @inner
-def _cross_level(low: float, high: float, row: int, width: int, touched: Any, crossed: Any) -> None:
-    """Mark the cells of a level chord: it adds no area, yet moving it does."""
-    if high < 0 or low >= width:
-        return
-    first, last = _first_last(max(low, 0.0), min(high, np.float64(width)), width)
-    for cell in range(first, last + 1):
-        mark(touched, row, cell)
-        mark(crossed, row, cell)
-
-
-@inner
 def _add_piece(
-    low: float, high: float, height: float, row: int, width: int, area: Any, touched: Any, crossed: Any
+    low: float, high: float, height: float, per_x: float, row: int, width: int, area: Any, bits: Any
 ) -> None:
-    """Add the part of a chord inside one row, from x = low to high, of signed height `height`."""
-    if low >= width:
-        return
+    """Add the part of a chord inside one row, from x = low to high, of signed height `height`, `per_x` a pixel."""
     if low < 0:
-        outside = height if high < 0 else height * (-low / (high - low))
+        outside = height if high < 0 else -low * per_x
         area[row, 0] += outside
-        mark(touched, row, 0)
+        _touch(bits, row, 0)
         if high < 0:
             return
         height -= outside
         low = 0.0
     if high > width:
-        height *= (width - low) / (high - low)
+        if low >= width:
+            return
         high = np.float64(width)
-    cell, last = _first_last(low, high, width)
-    if cell == last:
-        right = height * ((low + high) * 0.5 - cell)
-        area[row, cell] += height - right
-        area[row, cell + 1] += right
-        mark(crossed, row, cell)
-        mark(touched, row, cell)
-        mark(touched, row, cell + 1)
-        return
-    per_x = height / (high - low)
+        height = per_x * (high - low)
+    first, last = _first_last(low, high, width)
+    _cross(bits, row, first, last)
+    _touch(bits, row, last + 1)
     carry = 0.0
-    while cell <= last:
-        until = min(np.float64(cell + 1), high)
-        part = per_x * (until - low)
-        right = part * ((low + until) * 0.5 - cell)
+    for cell in range(first, last):
+        part = per_x * (cell + 1 - low)
+        right = part * 0.5 * (low + 1 - cell)
         area[row, cell] += part - right + carry
-        carry = right
-        mark(crossed, row, cell)
-        mark(touched, row, cell)
-        low, cell = until, cell + 1
-    area[row, cell] += carry
-    mark(touched, row, cell)
+        height -= part  # so that the last cell gets all the rest, and sums along the row close
+        low, carry = np.float64(cell + 1), right
+    right = height * ((low + high) * 0.5 - last)
+    area[row, last] += height - right + carry
+    area[row, last + 1] += right
 
 
 @inner

@@ -41,7 +41,7 @@ def kernel(function: F) -> F:
 
 def inner(function: F) -> F:
     """Compile `function` into the kernels that call it; it cannot be called from Python."""
-    return cast(F, njit(no_cpython_wrapper=True, **_OPTIONS)(function))
+    return cast(F, njit(no_cpython_wrapper=True, forceinline=True, **_OPTIONS)(function))
 
 
 def _count(name: str) -> Any:
@@ -59,12 +59,6 @@ def _count(name: str) -> Any:
 
 lowest_bit = _count("cttz")  # index of the lowest set bit of a non-zero uint64
 leading_zeros = _count("ctlz")  # zeros above the highest set bit of a non-zero uint64
-
-
-@inner
-def mark(bitmap: Any, row: int, x: int) -> None:
-    """Set pixel x of a row of `bitmap`, uint64 [rows, words]."""
-    bitmap[row, x >> 6] |= ONE << np.uint64(x & 63)
 
 
 @inner

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from layervec.raster.cells import add_chord
+from layervec.raster.cells import COVERED, CROSSED, HIDDEN, TOUCHED, add_chord
 from layervec.raster.compiled import NONE, ONE, WORD, inner, leading_zeros, lowest_bit, span_mask
 from layervec.raster.flatten import BAND_ROWS
 from layervec.types import Int64
@@ -22,10 +22,6 @@ from layervec.types import Int64
 KINK = 1e-5  # signed area this close to a kink of the fill rule takes the slope of its inner side; see `coverage`
 WHITE = np.float32(1.0)  # ground under a drawing that is compared with an opaque picture (3 channels)
 FIRST_LOG = 1 << 15  # entries of a log; it grows when a band needs more
-
-# Bitmaps of a band: cells whose area may differ from zero, cells that a chord runs through, pixels where nothing
-# further down is wanted, pixels under an opaque inside.
-TOUCHED, CROSSED, HIDDEN, COVERED = range(4)
 
 # Modes of `composite`: no log; a log; a log that leaves one more layer visible under opaque insides, as derivatives by
 # their alpha need. NumPy integers, because kernels would be compiled once more for each Python constant.
@@ -201,7 +197,8 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
         inside = False
         begin = np.int64(0)
         for word in range(column >> 6, (column_end >> 6) + 1):
-            bits, lines = band.bits[TOUCHED, y, word], band.bits[CROSSED, y, word]
+            lines = band.bits[CROSSED, y, word]
+            bits = band.bits[TOUCHED, y, word] | lines
             band.bits[TOUCHED, y, word] = NONE
             band.bits[CROSSED, y, word] = NONE
             while bits != NONE:
@@ -267,7 +264,7 @@ def composite(
                 return need
             for entry in range(runs[run], runs[run + 1]):
                 c = chords[entries[entry]]
-                add_chord(c[0], c[1], c[2], c[3], top, width, band.area, band.bits[TOUCHED], band.bits[CROSSED])
+                add_chord(c[0], c[1], c[2], c[3], top, width, band.area, band.bits)
             paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
             ends = _sweep(band, log, ends, box, width, paint, (even_odd[path], sign[path]), mode)
         if mode != DRAW:

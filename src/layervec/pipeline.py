@@ -1,0 +1,151 @@
+"""From a picture to a layered drawing: the order of the stages, and nothing else.
+
+    open -> simplify -> tree -> arrange -> refine (optimize) -> layers -> svg
+
+Stages are pure functions; this file hands one's result to the next, tells `on_event` what happened, and scales
+the drawing to the picture's own size.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from layervec import arrange, image, layers, refine, simplify, svg, tree
+from layervec.events import Event, OnEvent, Stage, ignore
+from layervec.settings import EFFORTS, Settings
+from layervec.types import Drawing, Float32, Layer, Raster, Shape
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """A finished run.
+
+    drawing: in the picture's own pixels. svg: the same as text. seconds: wall time of each stage.
+    """
+
+    drawing: Drawing
+    svg: str
+    seconds: dict[Stage, float]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the SVG; an existing file is replaced only when all of it is written. Raises InputError."""
+        from layervec.files import write_atomic
+
+        write_atomic(path, self.svg.encode())
+
+
+def vectorize(
+    source: image.Source,
+    settings: Settings | None = None,
+    *,
+    threads: int | None = None,
+    on_event: OnEvent = ignore,
+) -> Result:
+    """Turn a picture into a layered drawing.
+
+    source: a file's path or bytes, a PIL image, or an array [h, w] or [h, w, 1..4] (integers, bool, or floats in
+    0..1). threads: most threads to use, None for one a core; the result is the same for any number.
+    Raises InputError if the picture cannot be read. Deterministic: same input and settings, same bytes.
+    """
+    settings = settings or Settings()
+    effort = EFFORTS[settings.quality]
+    clock = _Clock(on_event)
+    with clock.stage("load") as done:
+        picture = done(image.open_picture(source, settings.size))
+    with clock.stage("simplify") as done:
+        levels = done(simplify.Classic(settings.levels_count).levels(picture.raster))
+    with clock.stage("tree") as done:
+        regions = done(tree.build(picture.raster, levels))
+    pixels = _fitted(picture.raster)
+    with clock.stage("arrange") as done:
+        plan = arrange.arrange(regions, pixels, refine.first_budget(settings.paths), settings.tolerance)
+        done(layers.drawing(regions, plan))
+
+    def on_progress(progress: refine.Progress) -> None:
+        drawn = layers.drawing(regions, progress.plan) if progress.plan is not None else None
+        on_event(Event("refine", min(progress.done, 0.999), progress.psnr, progress.paths, progress.round, drawn))
+
+    with clock.stage("refine") as done:
+        plan = refine.refine(
+            regions,
+            plan,
+            pixels,
+            budget=settings.paths,
+            tolerance=settings.tolerance,
+            effort=effort,
+            threads=threads,
+            on_progress=on_progress,
+        )
+        fitted = done(layers.drawing(regions, plan))
+    with clock.stage("write") as done:
+        drawing = replace(
+            _scaled(fitted, picture.width, picture.height),
+            title=_title(source),
+            metadata={
+                "generator": f"layervec {version('layervec')}",
+                "settings": settings.model_dump(),
+                "source": {"sha256": picture.sha256, "width": picture.width, "height": picture.height},
+            },
+        )
+        text = done(svg.write(drawing))
+    return Result(drawing, text, clock.seconds)
+
+
+class _Clock:
+    """Times stages and tells about their start and end."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self.seconds: dict[Stage, float] = {}
+        self._on_event = on_event
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[_Done]:
+        """Announce a stage; hand out the function that reports its result and returns it."""
+        self._on_event(Event(name, 0.0))
+        start = time.perf_counter()
+        done = _Done()
+        yield done
+        self.seconds[name] = time.perf_counter() - start
+        self._on_event(Event(name, 1.0, value=done.value))
+
+
+class _Done:
+    value: object = None
+
+    def __call__(self, value: T) -> T:
+        self.value = value
+        return value
+
+
+def _fitted(raster: Raster) -> Float32:
+    """What is to be matched: premultiplied RGBA, or RGB alone where nothing is transparent: float32 [h, w, 3 or 4]."""
+    pixels = image.premultiplied(raster)
+    return np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
+
+
+def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
+    sx, sy = width / drawing.width, height / drawing.height
+
+    def scale(item: Layer | Shape) -> Layer | Shape:
+        if isinstance(item, Layer):
+            return replace(item, children=tuple(scale(child) for child in item.children))
+        return replace(item, outline=item.outline.scaled(sx, sy))
+
+    root = scale(drawing.root)
+    assert isinstance(root, Layer)
+    return replace(drawing, width=width, height=height, root=root)
+
+
+def _title(source: object) -> str:
+    return Path(source).stem if isinstance(source, (str, os.PathLike)) else "picture"
