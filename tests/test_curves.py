@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -87,7 +90,7 @@ def noise(sigma: float, size: int, rough: float = 0.0, seed: int = 1) -> Bool:
 def contour_areas(outline: Outline) -> list[float]:
     return [
         signed_area(Outline(outline.points[a:b], np.array([0, b - a]), outline.straight[a // 3 : b // 3]))
-        for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True)
+        for a, b in pairwise(outline.starts)
     ]
 
 
@@ -98,7 +101,7 @@ def check_sound(outline: Outline) -> None:
     assert (np.diff(outline.starts) >= 6).all()
     assert (np.diff(outline.starts) % 3 == 0).all()
     assert len(outline.straight) * 3 == len(outline.points)
-    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+    for a, b in pairwise(outline.starts):
         nodes = outline.points[a:b].reshape(-1, 3, 2)
         ends = np.roll(nodes[:, 0], -1, 0)
         chord = ends - nodes[:, 0]
@@ -211,9 +214,9 @@ def shapes() -> dict[str, tuple[Bool, float, int, float, float]]:
         "ellipse": ((u / 50) ** 2 + (v / 20) ** 2 <= 1, 0.75, 4, 0.98, 0.25),
         "ring": (disc(50) & ~disc(25, 70, 60), 0.75, 8, 0.98, 0.25),
         "rounded": (rounded, 0.75, 8, 0.985, 0.2),
-        "letters": (letters > 127, 0.75, 52, 0.95, 0.3),
-        "blob": (noise(12.0, 256), 1.0, 150, 0.965, 0.35),
-        "ragged": (noise(16.0, 256, rough=0.03), 1.0, 170, 0.96, 0.4),
+        "letters": (letters > 127, 0.75, 49, 0.96, 0.2),
+        "blob": (noise(12.0, 256), 1.0, 90, 0.97, 0.25),
+        "ragged": (noise(16.0, 256, rough=0.03), 1.0, 100, 0.965, 0.32),
     }
 
 
@@ -229,6 +232,15 @@ def test_shapes_stay_within_their_recorded_bounds(name: str) -> None:
     assert measured[1] >= overlap
     assert measured[2] <= deviation
     assert self_crossings(outline) == 0
+
+
+@pytest.mark.parametrize("radius", [100.0, 240.0])
+def test_large_discs_need_four_segments(radius: float) -> None:
+    y, x = np.mgrid[0:512, 0:512] + 0.5
+    outline = fit(np.hypot(x - 255.8, y - 256.3) <= radius, 0.75)
+    assert outline.segments == 4
+    ring = flatten(outline, 0.01)[0]
+    assert np.abs(np.hypot(ring[:, 0] - 255.8, ring[:, 1] - 256.3) - radius).max() < 0.6
 
 
 def test_rings_have_a_hole_of_negative_area() -> None:
@@ -279,7 +291,7 @@ def test_any_mask_gives_a_sound_outline(mask: Bool, tolerance: float) -> None:
     if not mask.any():
         return
     # Contours are simple each by itself; two of them may overlap where they are a pixel apart.
-    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+    for a, b in pairwise(outline.starts):
         contour = Outline(outline.points[a:b], np.array([0, b - a]), outline.straight[a // 3 : b // 3])
         assert self_crossings(contour) == 0
     ring = np.concatenate(flatten(outline, 0.05))
@@ -308,7 +320,7 @@ def test_simplify_stays_near_and_never_adds(mask: Bool, tolerance: float) -> Non
 def split(outline: Outline) -> Outline:
     """Cut every segment in two without changing the shape."""
     pieces, straight = [], np.repeat(outline.straight, 2)
-    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+    for a, b in pairwise(outline.starts):
         nodes = outline.points[a:b].reshape(-1, 3, 2)
         p, q, r, s = nodes[:, 0], nodes[:, 1], nodes[:, 2], np.roll(nodes[:, 0], -1, 0)
         pq, qr, rs = (p + q) / 2, (q + r) / 2, (r + s) / 2
@@ -364,3 +376,8 @@ def test_signed_area_matches_the_flattened_polygon() -> None:
 def test_fit_many_is_fit_of_each() -> None:
     for one, each in zip(fit_many([disc(9), disc(20)], 0.75), [disc(9), disc(20)], strict=True):
         np.testing.assert_array_equal(one.points, fit(each, 0.75).points)
+
+
+def test_import_is_light() -> None:
+    code = "import sys, layervec.curves; print(sorted({'numba', 'cv2'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

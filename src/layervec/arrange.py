@@ -139,22 +139,33 @@ def regions(tree: RegionTree, plan: Plan, pixels: Float32, wanted: Sequence[int]
     owner = _settled(tree, plan, pixels)
     inside = _inside(nest(tree, plan.nodes))
     see_through = plan.paints[:, 3] < 1.0
-    h, w = owner.shape
-    closing = max(2, round(HOLE_CLOSING * max(h, w)))
+    closing = max(2, round(HOLE_CLOSING * max(owner.shape)))
+    painted = owner >= 0
     masks = []
     for i in wanted:
-        if int(plan.nodes[i]) == 0:
-            masks.append(np.ones((h, w), dtype=bool))
-            continue
-        mask = inside[i][owner]
-        above = ((place > place[i]) & ~inside[i, :count] & ~see_through)[owner] & (owner >= 0)
-        if mask.any() and above.any():
-            mask = _run_under(mask, above, above & (owner < i), closing)
-        shown = owner == i
-        if mask.any() and not np.array_equal(shown, mask):
-            mask = _smooth_hidden(mask, shown)
+        mask = np.ones(owner.shape, dtype=bool) if int(plan.nodes[i]) == 0 else inside[i][owner]
+        if int(plan.nodes[i]) != 0 and mask.any():
+            window = _window(mask, closing + OVERLAP + 1)
+            near = owner[window]
+            above = ((place > place[i]) & ~inside[i, :count] & ~see_through)[near] & painted[window]
+            part = mask[window]
+            if above.any():
+                part = _run_under(part, above, above & (near < i), closing)
+            if not np.array_equal(near == i, part):
+                part = _smooth_hidden(part, near == i)
+            mask[window] = part
         masks.append(mask)
     return masks
+
+
+def _window(mask: Bool, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what a mask covers and `margin` px around it."""
+    h, w = mask.shape
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        slice(max(0, ys[0] - margin), min(h, ys[-1] + 1 + margin)),
+        slice(max(0, xs[0] - margin), min(w, xs[-1] + 1 + margin)),
+    )
 
 
 def _settled(tree: RegionTree, plan: Plan, pixels: Float32) -> Int32:
@@ -205,24 +216,12 @@ def _run_under(own: Bool, above: Bool, before: Bool, closing: int) -> Bool:
     """
     import cv2
 
-    h, w = own.shape
-    ys, xs = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
-    margin = closing + OVERLAP + 1
-    y0, y1 = max(0, ys[0] - margin), min(h, ys[-1] + 1 + margin)
-    x0, x1 = max(0, xs[0] - margin), min(w, xs[-1] + 1 + margin)
-    window = own[y0:y1, x0:x1].astype(np.uint8)
-    near = cv2.distanceTransform(1 - window, cv2.DIST_L2, 3)
-    grown = near <= closing
-    # Outside the canvas counts as grown, or the closing would eat into the region along the canvas border.
-    padded = np.pad(grown.astype(np.uint8), 1, constant_values=1)
-    closed = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1] > closing
-    result = window.astype(bool)
-    result |= closed & before[y0:y1, x0:x1]
-    result |= (near <= OVERLAP) & above[y0:y1, x0:x1]
-    result |= _holes(result) & above[y0:y1, x0:x1]
-    out = own.copy()
-    out[y0:y1, x0:x1] = result
-    return out
+    near = cv2.distanceTransform(1 - own.astype(np.uint8), cv2.DIST_L2, 3)
+    # Outside the window counts as grown, or the closing would eat into the region along the canvas border.
+    grown = np.pad((near <= closing).astype(np.uint8), 1, constant_values=1)
+    closed = cv2.distanceTransform(grown, cv2.DIST_L2, 3)[1:-1, 1:-1] > closing
+    result = own | (closed & before) | ((near <= OVERLAP) & above)
+    return np.asarray(result | (_holes(result) & above))
 
 
 def _holes(mask: Bool) -> Bool:

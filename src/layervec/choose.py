@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec.tree import node_sums
+from layervec.tree import fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 LEAST_GAIN = 0.1  # squared error over all channels, px; what a shape must remove at least to be worth a path
+FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
@@ -33,22 +34,24 @@ class Chooser:
     def __init__(self, tree: RegionTree, pixels: Float32, painted: Int64 | None = None, drawn: Float32 | None = None) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
-        pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4.
+        pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Pixels of antialiased edges
+        count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
+        weight = np.where(fringes(pixels), FRINGE_WEIGHT, 1.0).astype(np.float32)[..., None]
         self.tree = tree
         self.picked: list[int] = []
         self.colours: list[Float64] = []
         self.gains: list[float] = []
         self._is_leaf = tree.last == np.arange(len(tree)) + 1
         self._painted = np.zeros(len(tree), dtype=bool)
-        sums = node_sums(tree, np.concatenate([pixels, pixels**2, np.ones_like(pixels[..., :1])], axis=2))
+        sums = node_sums(tree, np.concatenate([weight * pixels, weight * pixels**2, weight], axis=2))
         channels = pixels.shape[2]
         area = sums[:, -1:]
         self._colour = sums[:, :channels] / area  # [m, c] mean colour of whole nodes
         self._area = area[:, 0]
         self._spread = sums[:, channels : 2 * channels].sum(axis=1) - (sums[:, :channels] ** 2 / area).sum(axis=1)
         self._may = _paintable(sums, channels)
-        offset = self._colour if drawn is None else self._colour - node_sums(tree, drawn) / area
+        offset = self._colour if drawn is None else self._colour - node_sums(tree, weight * drawn) / area
         error = np.where(self._is_leaf, self._spread + self._area * (offset**2).sum(axis=1), 0.0)
         square = sums[:, channels : 2 * channels].sum(axis=1, keepdims=True)
         # What each node would show: colour sums, sum of squares, area, and the error there now.

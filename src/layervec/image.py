@@ -100,7 +100,7 @@ def fit_size(width: int, height: int, longest: int) -> tuple[int, int]:
 
 
 def resize(raster: Raster, width: int, height: int) -> Raster:
-    """Return the raster at another size: area means where it shrinks, bicubic where it grows.
+    """Return the raster at another size: area means where it shrinks, linear where it grows.
 
     Fully transparent pixels of a resized raster are black. Raises ValueError if width or height is below 1.
     """
@@ -238,17 +238,12 @@ def _gather(bands: Iterator[Float32], width: int, height: int, longest: int | No
 
 
 def _scaled(pixels: Float32, width: int, height: int) -> Float32:
-    """Scale premultiplied pixels [h, w, 4]: area means where an axis shrinks, bicubic where it grows."""
+    """Scale premultiplied pixels [h, w, 4] with area filtering; an axis that grows is interpolated linearly."""
     import cv2  # slow to load
 
     rows, columns = pixels.shape[:2]
     # OpenCV averages areas only where no axis grows, hence two steps.
-    small = (min(width, columns), min(height, rows))
-    if small != (columns, rows):
-        pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.float32)
-    if (width, height) != small:
-        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-        # Bicubic overshoots at edges. Excess alpha takes its colour down with it, lest rims turn lighter.
-        pixels /= np.maximum(pixels[..., 3:], 1.0)
-        pixels = np.clip(pixels, 0.0, pixels[..., 3:].clip(0.0))
+    for size in ((min(width, columns), min(height, rows)), (width, height)):
+        if size != (pixels.shape[1], pixels.shape[0]):
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
     return pixels

@@ -3,7 +3,7 @@
 Trusts no SVG: each is parsed behind the guards of `svg.parse_xml`, loses every reference that leads out of
 it, and is rendered by resvg, never by our own rasteriser. Knows nothing of how it was made; writes no file.
 
-An SVG is rendered at exactly the size of the picture, which is shrunk to `longest` and never enlarged, both
+An SVG is rendered at exactly the size of the picture, whose longer side is brought to `longest`, both
 on white. resvg holds Python's lock while it renders, so threads would not help; what helps is to render less
 (see `_openings`).
 """
@@ -23,7 +23,7 @@ import numpy as np
 from layervec import metrics
 from layervec.errors import InputError
 from layervec.files import reason
-from layervec.image import Source, fit_size, open_picture, over
+from layervec.image import Source, fit_size, open_picture, over, resize
 from layervec.svg import (
     INKSCAPE,
     MAX_BYTES,
@@ -145,7 +145,7 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
     """Return the figures of an SVG against a picture.
 
     svg: a path, or SVG text (a string that starts with "<"). image: whatever `open_picture` takes.
-    longest: px, the size that the longer side of the picture is shrunk to.
+    longest: px, the size that the longer side of the picture is brought to, by area filtering.
 
     - shapes: elements that draw (path, rect, circle, ellipse, line, polyline, polygon), each once, wherever
       they are not inside defs, a clip path, mask, pattern, symbol or marker; <use> repeats are not counted.
@@ -160,8 +160,10 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
     """
     source, name = _load(svg)
     document = _Document(source, name)
-    picture = over(open_picture(image, longest).raster)
-    height, width = picture.shape[:2]
+    raster = open_picture(image, longest).raster
+    scale = longest / max(raster.width, raster.height)
+    width, height = max(1, round(raster.width * scale)), max(1, round(raster.height * scale))
+    picture = over(resize(raster, width, height))
     shown = document.render(width, height, _WHITE)
     error = metrics.mse(shown, picture)
     ranked = document.shapes_by_rank()

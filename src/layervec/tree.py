@@ -13,12 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec.types import Float32, Float64, Int32, Int64, Raster, RegionTree
+from layervec.image import premultiplied
+from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
 PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
 LEVEL_WEIGHT = 0.5  # weight of all levels' colours together against the picture's own (docs/log.md)
 FRINGE_CONTRAST = 0.12  # least colour distance across an antialiased edge
 FRINGE_PURITY = 0.12  # how far off the mix of both sides' colours a fringe pixel may be, in contrasts
+FRINGE_SLOPE = 0.15  # most change of colour beside an antialiased edge, in contrasts; soft edges have more
 FRINGE_PASSES = 2  # an edge blurred over three or four pixels needs two
 
 
@@ -45,24 +47,35 @@ def build(raster: Raster, levels: Sequence[Raster]) -> RegionTree:
 
 def _features(raster: Raster, levels: Sequence[Raster]) -> Float32:
     """Colours of the picture and its levels, premultiplied, fringes absorbed: float32 [h * w, f]."""
-    from layervec import tree_kernels as kernels
-
     coarser = [level for level in levels if level is not raster]
     weights = [1.0] + [LEVEL_WEIGHT / max(1, len(coarser)) ** 0.5] * len(coarser)
     columns = []
     for level, weight in zip([raster, *coarser], weights, strict=True):
-        pixels = _premultiplied(level)
-        for _ in range(FRINGE_PASSES):
-            pixels = kernels.absorb_fringes(pixels, FRINGE_CONTRAST, FRINGE_PURITY)
+        pixels = premultiplied(level)
+        if raster.opaque:
+            pixels = pixels[..., :3]
+        pixels = without_fringes(pixels)
         columns.append(pixels.reshape(-1, pixels.shape[2]) * np.float32(weight))
     return np.ascontiguousarray(np.concatenate(columns, axis=1))
 
 
-def _premultiplied(raster: Raster) -> Float32:
-    colour, alpha = raster.pixels[..., :3], raster.pixels[..., 3:]
-    if raster.opaque:
-        return np.ascontiguousarray(colour)
-    return np.concatenate([colour * alpha, alpha], axis=2)
+def without_fringes(pixels: Float32) -> Float32:
+    """Return the picture with soft edges sharpened to steps: float32 [h, w, c] from premultiplied [h, w, c]."""
+    from layervec import tree_kernels as kernels
+
+    pixels = np.ascontiguousarray(pixels)
+    for _ in range(FRINGE_PASSES):
+        pixels = kernels.absorb_fringes(pixels, FRINGE_CONTRAST, FRINGE_PURITY, np.inf)
+    return pixels
+
+
+def fringes(pixels: Float32) -> Bool:
+    """Tell which pixels are antialiased between two plain colours: bool [h, w] from premultiplied [h, w, c]."""
+    from layervec import tree_kernels as kernels
+
+    pixels = np.ascontiguousarray(pixels)
+    sharp = kernels.absorb_fringes(pixels, FRINGE_CONTRAST, FRINGE_PURITY, FRINGE_SLOPE)
+    return np.asarray((sharp != pixels).any(axis=2))
 
 
 def _borders(labels: Int32, n: int) -> tuple[Int32, Float32]:

@@ -21,12 +21,13 @@ BORDER_EXPONENT = -0.25  # merge cost falls with the length of the shared border
 
 
 @njit(cache=True, nogil=True)
-def absorb_fringes(pixels: Float32, least_contrast: float, purity: float) -> Float32:
+def absorb_fringes(pixels: Float32, least_contrast: float, purity: float, slope: float) -> Float32:
     """Snap antialiased transition pixels to the nearer of the two colours that they mix.
 
     pixels: [h, w, c]. A pixel is a transition where two opposite neighbours differ by more than
     `least_contrast` (Euclidean, 0..1 a channel) and it lies on the straight way between their colours, off it
-    by at most `purity` of that contrast. Lines and dots are extremes, not mixtures, and stay.
+    by at most `purity` of that contrast, and where the colours change by at most `slope` of the contrast one pixel
+    further out. Lines and dots are extremes, not mixtures, and stay.
     """
     h, w, channels = pixels.shape
     out = pixels.copy()
@@ -54,6 +55,15 @@ def absorb_fringes(pixels: Float32, least_contrast: float, purity: float) -> Flo
                 t = along / span
                 off = own - along * t
                 if t <= 0.02 or t >= 0.98 or off > purity * purity * span:
+                    continue
+                flank = np.float32(0)
+                yc, xc = min(max(ya - dy, 0), h - 1), min(max(xa - dx, 0), w - 1)
+                yd, xd = min(max(yb + dy, 0), h - 1), min(max(xb + dx, 0), w - 1)
+                for c in range(channels):
+                    d = pixels[yc, xc, c] - pixels[ya, xa, c]
+                    e = pixels[yd, xd, c] - pixels[yb, xb, c]
+                    flank = max(flank, d * d, e * e)
+                if flank > slope * slope * span:
                     continue
                 best = span
                 if t < 0.5:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
-from layervec.curves.edit import controls, simplify, straighten
+from layervec.curves.edit import area, controls, simplify, straighten
 from layervec.types import Bool, Float64, Int32, Int64, Outline
 
 __all__ = [
@@ -99,7 +100,7 @@ def flatten(outline: Outline, tolerance: float) -> list[Float64]:
     chords (Wang's bound, https://pomax.github.io/bezierinfo/).
     """
     polygons = []
-    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+    for a, b in pairwise(outline.starts):
         cubics = controls(outline.points[a:b])
         bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
         bends[outline.straight[a // 3 : b // 3]] = 0.0
@@ -116,17 +117,7 @@ def signed_area(outline: Outline) -> float:
     """Return the area in px^2 that the contours enclose, exactly: outer ones count positive, holes
     negative.
     """
-    total = 0.0
-    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
-        p, q, r, s = np.moveaxis(controls(outline.points[a:b]), 1, 0)
-
-        def cross(a: Float64, b: Float64) -> float:
-            return float(np.sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]))
-
-        # Green's theorem on the Bernstein form.
-        total += 0.3 * cross(p, q) + 0.15 * cross(p, r) + 0.05 * cross(p, s)
-        total += 0.15 * cross(q, r) + 0.15 * cross(q, s) + 0.3 * cross(r, s)
-    return total
+    return sum(area(controls(outline.points[a:b])) for a, b in pairwise(outline.starts))
 
 
 def chords(outline: Outline, tolerance: float) -> tuple[Float64, Float64]:

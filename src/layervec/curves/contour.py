@@ -20,7 +20,7 @@ from layervec.curves.cubics import (
     choose,
     segments,
 )
-from layervec.curves.edit import bernstein, controls
+from layervec.curves.edit import area, bernstein, controls
 from layervec.curves.nodes import HARD, candidates
 from layervec.curves.polygon import border_points, measure, polygon
 from layervec.curves.trace import SURE_RUN, SURE_RUN_PER_TOLERANCE, lattice_polygon, sure_corners
@@ -37,18 +37,13 @@ AREA_PER_LENGTH = 0.25
 WEIGHTS = bernstein(8)  # 8 chords a segment when looking for crossings
 
 
-def area(ring: Float64) -> float:
-    """Return the signed area (px) of a closed polygon [k, 2], positive when clockwise on screen."""
-    x, y = ring[:, 0], ring[:, 1]
-    return float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]) + x[-1] * y[0] - x[0] * y[-1]) / 2.0
-
-
 def sound(points: Float64, lattice_area: float, length: int) -> bool:
     """Tell whether fitted segments are a simple contour of about the right area (px) for its length (px)."""
-    ring = np.matmul(WEIGHTS, controls(points)).reshape(-1, 2)
+    cubics = controls(points)
     allowed = min(AREA_SHARE * abs(lattice_area), AREA_PER_LENGTH * length)
-    if abs(area(ring) - lattice_area) > allowed:
+    if abs(area(cubics) - lattice_area) > allowed:
         return False
+    ring = np.matmul(WEIGHTS, cubics).reshape(-1, 2)
     following = np.concatenate((ring[1:], ring[:1]))
     order = np.argsort(np.minimum(ring[:, 0], following[:, 0]))
     return int(count_crossings(ring, following, order)) == 0

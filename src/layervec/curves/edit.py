@@ -38,6 +38,17 @@ def controls(points: Float64) -> Float64:
     return np.concatenate((nodes, np.roll(nodes[:, :1], -1, 0)), 1)
 
 
+def area(cubics: Float64) -> float:
+    """Return the signed area (px^2) inside one contour's cubics [k, 4, 2], positive when clockwise on screen.
+
+    Exact: Green's theorem on the Bernstein form.
+    """
+    p, q, r, s = np.moveaxis(cubics, 1, 0)
+    # Weight of the cross product of each pair of control points, times 20.
+    pairs = ((p, q, 6.0), (p, r, 3.0), (p, s, 1.0), (q, r, 3.0), (q, s, 3.0), (r, s, 6.0))
+    return sum(w * float(np.dot(a[:, 0], b[:, 1]) - np.dot(a[:, 1], b[:, 0])) for a, b, w in pairs) / 20.0
+
+
 def thirds(start: Float64, end: Float64) -> Float64:
     """Return start and the two handles of a straight segment, float64 [..., 3, 2]."""
     return np.stack((start, start + (end - start) / 3.0, start + (end - start) / 1.5), -2)
@@ -63,7 +74,7 @@ def straighten(outline: Outline, tolerance: float) -> Outline:
     """
     points = outline.points.copy()
     straight = outline.straight.copy()
-    for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True):
+    for a, b in pairwise(outline.starts):
         cubics = controls(points[a:b])
         chord = cubics[:, 3] - cubics[:, 0]
         length = np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)[:, None]
@@ -154,7 +165,7 @@ def simplify(outline: Outline, tolerance: float) -> Outline:
     outline = straighten(outline, 0.25 * LINE_SHARE * tolerance)
     pieces = [
         simplify_contour(outline.points[a:b], outline.straight[a // 3 : b // 3], tolerance)
-        for a, b in zip(outline.starts[:-1], outline.starts[1:], strict=True)
+        for a, b in pairwise(outline.starts)
     ]
     if not pieces:
         return outline

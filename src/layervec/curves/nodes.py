@@ -195,7 +195,8 @@ def distance(points, i, row):  # type: ignore[no-untyped-def]
 def leaves_bend(row, neighbour, slack):  # type: ignore[no-untyped-def]
     """Tell whether a run is too long for it and its smooth neighbour to lie on one arc.
 
-    On an arc of radius R, runs of lengths l and m turn by (l + m) / 2R where they meet, and l stands l^2 / 8R off.
+    On an arc of radius R, runs of lengths l and m turn by (l + m) / 2R where they meet, and l stands l^2 /
+    8R off.
     """
     length, other = row[SB] - row[SA], neighbour[SB] - neighbour[SA]
     sine = abs(row[UX] * neighbour[UY] - row[UY] * neighbour[UX])

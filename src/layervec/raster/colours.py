@@ -28,7 +28,7 @@ RESIDUAL = 1e-9  # relative, where they stop: far below the 1/255 that a file ca
 
 
 @inner
-def _push(pixel: int, run: int, weight: float, used: int, chain: Any) -> int:
+def _push(pixel: int, run: int, weight: float, used: Any, chain: Any) -> Any:
     """Put a contributor at the head of a pixel's list; returns how many entries are used now."""
     head, link, contributor, weights = chain
     link[used], contributor[used], weights[used] = head[pixel], run, weight
@@ -47,7 +47,7 @@ def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
     """
     filler[:] = -1
     chain[0][:] = -1
-    used = np.int64(0)
+    used: Any = np.int64(0)
     for run in range(runs):
         alpha = opacity[run]
         for span in range(log.runs[1, run], log.runs[1, run + 1]):
@@ -65,7 +65,9 @@ def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
 
 
 @inner
-def _gather(target: Any, through: Any, top: int, rows: int, filler: Any, chain: Any, square: Any, right: Any) -> None:
+def _gather(
+    target: Any, through: Any, top: int, rows: int, filler: Any, chain: Any, square: Any, right: Any
+) -> None:
     """Add up the products of weights of one band, by pairs of its runs, in `square`, and W'b in `right`."""
     head, link, contributor, weights = chain
     channels, _, width = target.shape
@@ -100,7 +102,7 @@ def collect(
     local: Any,  # (square float64 [k, k], right float64 [k, 3], opacity float32 [k]), k runs at most in a band
     target: Any,  # float32 [3 or 4, h, w]
     triples: Any,  # (rows int64 [.], columns int64 [.], values float64 [.]), receive paths and W'W
-    used: int,  # of `triples`
+    used: Any,  # of `triples`
     right: Any,  # float64 [p, 3], receives W'b
 ) -> Any:
     """Collect the normal equations of the bands number .. end - 1.
@@ -147,12 +149,21 @@ def _collect_bands(
     most = int(np.diff(bands).max(initial=0))
     local = (np.empty((most, most)), np.empty((most, 3)), np.empty(most, np.float32))
     right = np.zeros((prepared.paths, 3))
-    band, filler, head = tuple(new_band(prepared.width)), np.empty(pixels, np.int32), np.empty(pixels, np.int32)
+    band, filler, head = (
+        tuple(new_band(prepared.width)),
+        np.empty(pixels, np.int32),
+        np.empty(pixels, np.int32),
+    )
     room, used, want = FIRST_LOG, 0, most * most
     triples = (np.empty(want, np.int64), np.empty(want, np.int64), np.empty(want))
     while number < end:
         # Cells and span pixels both become entries, hence twice the room of the log.
-        chain = (head, np.empty(2 * room, np.int32), np.empty(2 * room, np.int32), np.empty(2 * room, np.float32))
+        chain = (
+            head,
+            np.empty(2 * room, np.int32),
+            np.empty(2 * room, np.int32),
+            np.empty(2 * room, np.float32),
+        )
         scratch = (band, tuple(new_log(bands, room)), filler, chain)
         number, used, more_log, more_triples = collect(
             number, end, bands, prepared.geometry, style, scratch, local, target, triples, used, right

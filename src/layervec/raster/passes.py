@@ -21,7 +21,18 @@ from layervec.raster.compiled import inner, kernel
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
-from layervec.raster.sweep import DRAW, FIRST_LOG, KEEP, KEEP_DEEP, WHITE, Band, Log, composite, new_band, new_log
+from layervec.raster.sweep import (
+    DRAW,
+    FIRST_LOG,
+    KEEP,
+    KEEP_DEEP,
+    WHITE,
+    Band,
+    Log,
+    composite,
+    new_band,
+    new_log,
+)
 from layervec.types import Float32, Float64
 
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
@@ -57,10 +68,10 @@ def _emit_pixels(planes: Any, picture: Any, top: int) -> None:
 
 
 @inner
-def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> float:
+def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> Any:
     """Write d(loss)/d(image) of a band to `slopes`, float32 [4, N], and return the band's loss."""
     channels, height, width = image.shape
-    loss = 0.0
+    loss: Any = 0.0
     for y in range(top, min(top + BAND_ROWS, height)):
         base = (y - top) * width
         for channel in range(channels):
@@ -131,7 +142,9 @@ def _span_back(slopes: Any, below: Any, above: Any, paint: Any, channels: int, w
 
 
 @inner
-def _spans_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, with_alpha: bool) -> Any:
+def _spans_back(
+    log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, with_alpha: bool
+) -> Any:
     """Go back over the inside stretches of one path; returns its sums for the paint."""
     alpha = paint[3]
     red = green = blue = opacity = 0.0
@@ -140,7 +153,12 @@ def _spans_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint:
         end = begin + length
         parts = (slopes[0, begin:end], slopes[1, begin:end], slopes[2, begin:end], slopes[3, begin:end])
         r, g, b, a = _span_back(
-            parts, below[begin:end], log.above[place : place + length], paint, channels, with_alpha or alpha < 1.0
+            parts,
+            below[begin:end],
+            log.above[place : place + length],
+            paint,
+            channels,
+            with_alpha or alpha < 1.0,
         )
         red += r
         green += g
@@ -150,7 +168,9 @@ def _spans_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint:
 
 
 @inner
-def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any) -> Any:
+def _cells_back(
+    log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any
+) -> Any:
     """Go back over the crossed cells of one path: fills `edges` with dL/d(area); returns its sums for the paint."""
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
     r, g, b, alpha = paint
@@ -293,7 +313,20 @@ def run(
         while number < len(bands) - 1:
             scratch = (band, tuple(new_log(bands, room)), (slopes, below, edges))
             number, need = run_bands(
-                task, with_alpha, number, step, bands, geometry, style, scratch, target, weight, image, losses, moments, by_run
+                task,
+                with_alpha,
+                number,
+                step,
+                bands,
+                geometry,
+                style,
+                scratch,
+                target,
+                weight,
+                image,
+                losses,
+                moments,
+                by_run,
             )
             room = max(2 * room, need)
 

@@ -26,6 +26,8 @@ if hasattr(os, "register_at_fork"):
 def run(job: Callable[[int, int], None], threads: int | None) -> None:
     """Call job(start, step) once for each thread, the first on the caller's own; None means one a core."""
     global _pool
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}.")
     step = threads or os.cpu_count() or 1
     if step == 1:
         job(0, 1)

@@ -70,7 +70,9 @@ def signed_area(chords: list[Chord], width: int, height: int) -> Float64:
         (x0, y0), (x1, y1) = chord.ends
         for row, column, t0, t1 in pieces(chord, width, height):
             rise = (y0 - y1) * (t1 - t0)
-            right = 0.0 if column < 0 else x0 + (t0 + t1) / 2 * (x1 - x0) - column  # share of the cell left of the chord
+            right = (
+                0.0 if column < 0 else x0 + (t0 + t1) / 2 * (x1 - x0) - column
+            )  # share of the cell left of the chord
             cells[row, max(column, 0)] += rise * (1 - right)
             cells[row, max(column, 0) + 1] += rise * right
     return np.cumsum(cells, axis=1)[:, :width]

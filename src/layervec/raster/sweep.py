@@ -31,7 +31,9 @@ DRAW, KEEP, KEEP_DEEP = np.int64(0), np.int64(1), np.int64(2)
 class Band(NamedTuple):
     """Scratch of one band; pixels are numbered row after row (N = rows * width)."""
 
-    planes: Any  # float32 [4, N]: red, green and blue drawn so far, and transmittance, the share left for below
+    planes: (
+        Any  # float32 [4, N]: red, green and blue drawn so far, and transmittance, the share left for below
+    )
     area: Any  # float32 [rows, width + 2], signed areas of the path at hand; zero between paths
     bits: Any  # uint64 [4, rows, words], bitmaps: TOUCHED, CROSSED, HIDDEN, COVERED
 
@@ -68,14 +70,14 @@ def new_log(bands: Int64, room: int) -> Log:
 
 
 @inner
-def coverage(area: float, even_odd: bool, sense: float) -> Any:
+def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
     """Return coverage and its slope by signed area: min(|a|, 1), or a folded into 0..1 for even-odd.
 
     At a kink both slopes are right. The one that lets an edge on a pixel border move is taken, as outlines
     of pixel regions start there: at 0 the sense of the whole path, at 1 that of the side below.
     """
     size = abs(area)
-    slope = np.float32(1.0) if area > 0 else np.float32(-1.0)
+    slope: Any = np.float32(1.0) if area > 0 else np.float32(-1.0)
     if size < KINK:
         slope = sense
     if even_odd:
@@ -89,7 +91,7 @@ def coverage(area: float, even_odd: bool, sense: float) -> Any:
 
 
 @inner
-def _box(ends: Any, entries: Any, begin: int, end: int, top: int, rows: int, width: int) -> Any:
+def _box(ends: Any, entries: Any, begin: Any, end: int, top: int, rows: int, width: int) -> Any:
     """Return first row, end row, first column and end column, inside the band, of what some chords can touch."""
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
     for entry in range(begin, end):
@@ -117,7 +119,7 @@ def _all_hidden(bits: Any, box: Any) -> bool:
 
 
 @inner
-def _visible(bits: Any, row: int, begin: int, end: int) -> Any:
+def _visible(bits: Any, row: int, begin: Any, end: int) -> Any:
     """Return the least stretch that holds every visible pixel of begin .. end - 1; empty if there is none."""
     low, high = end, begin
     for word in range(begin >> 6, ((end - 1) >> 6) + 1):
@@ -129,7 +131,7 @@ def _visible(bits: Any, row: int, begin: int, end: int) -> Any:
 
 
 @inner
-def _hide(bits: Any, row: int, begin: int, end: int, deep: bool) -> None:
+def _hide(bits: Any, row: int, begin: Any, end: int, deep: bool) -> None:
     """Hide what lies below an opaque stretch; if `deep`, leave one more opaque layer to be seen."""
     for word in range(begin >> 6, ((end - 1) >> 6) + 1):
         mask = span_mask(word, begin, end)
@@ -154,7 +156,9 @@ def _fill(red: Any, green: Any, blue: Any, through: Any, paint: Any) -> None:
 
 
 @inner
-def _draw_inside(band: Any, log: Any, ends: Any, row: int, begin: int, end: int, width: int, paint: Any, mode: int) -> Any:
+def _draw_inside(
+    band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, width: int, paint: Any, mode: Any
+) -> Any:
     """Composite, and log, a stretch that lies wholly inside the path. Returns the new ends of the log."""
     cells, spans, shares = ends
     low, high = _visible(band.bits, row, begin, end)
@@ -168,7 +172,9 @@ def _draw_inside(band: Any, log: Any, ends: Any, row: int, begin: int, end: int,
             spans += 1
             shares += last - first
         planes = band.planes
-        _fill(planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint)
+        _fill(
+            planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint
+        )
         if paint[3] == 1.0:
             _hide(band.bits, row, begin, end, mode == KEEP_DEEP)
     return cells, spans, shares
@@ -188,7 +194,7 @@ def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
 
 
 @inner
-def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: int) -> Any:
+def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: Any) -> Any:
     """Composite the path whose signed areas are in the band, and clear them. Returns the new ends of the log."""
     row, row_end, column, column_end = box
     even_odd, sense = rule
@@ -241,8 +247,8 @@ def composite(
     width: int,
     geometry: Any,  # (ends, run_path, runs, entries) of `flatten` and `bin_chords`
     style: Any,  # (paints float32 [p, 4], even_odd bool [p], sign float32 [p], shown bool [p])
-    mode: int,  # DRAW, KEEP or KEEP_DEEP
-) -> int:
+    mode: Any,  # DRAW, KEEP or KEEP_DEEP
+) -> Any:
     """Draw the runs first_run .. last_run - 1, which lie back to front, into the band.
 
     Returns 0, or, having stopped halfway, the entries that the log must have room for.

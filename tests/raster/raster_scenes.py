@@ -1,0 +1,80 @@
+"""Scenes for the tests of the rasteriser: random ones, simple ones, and small edits of scenes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from layervec.types import Scene
+
+THIRDS = np.array([0.0, 1 / 3, 2 / 3])[:, None]
+
+
+def polygon(nodes):
+    """Return the contour [3 k, 2] of straight segments through k nodes."""
+    nodes = np.asarray(nodes, dtype=np.float64)
+    steps = np.roll(nodes, -1, axis=0) - nodes
+    return (nodes[:, None] + THIRDS * steps[:, None]).reshape(-1, 2)
+
+
+def rectangle(x0, y0, x1, y1):
+    return polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+
+def scene(paths, paints, even_odd=False):
+    """Return the scene of `paths`, a list of lists of contours, back to front."""
+    contours = [contour for path in paths for contour in path]
+    points = np.concatenate([np.zeros((0, 2)), *contours])
+    return Scene(
+        points.astype(np.float32),
+        np.cumsum([0] + [len(contour) for contour in contours]),
+        np.cumsum([0] + [len(path) for path in paths]),
+        np.array(paints, dtype=np.float32).reshape(-1, 4),
+        np.broadcast_to(even_odd, len(paths)).copy(),
+    )
+
+
+def random_scene(seed, count, width, height):
+    """Return wild overlapping paths: one or two crossing contours each, off the canvas too, half of them opaque."""
+    rng = np.random.default_rng(seed)
+    paths = []
+    for _ in range(count):
+        path = []
+        for _ in range(rng.integers(1, 3)):
+            centre = (rng.random(2) * 1.4 - 0.2) * [width, height]
+            path.append(centre + rng.normal(size=(3 * rng.integers(2, 6), 2)) * rng.uniform(2, width / 3))
+        paths.append(path)
+    paints = rng.random((count, 4))
+    paints[:, 3] = np.where(rng.random(count) < 0.5, 1.0, paints[:, 3])
+    return scene(paths, paints, rng.random(count) < 0.5)
+
+
+def blob(rng, centre, radius, nodes=6):
+    """Return a smooth contour round a centre that does not cross itself."""
+    angles = np.arange(3 * nodes) * (2 * np.pi / (3 * nodes))
+    radii = np.repeat(radius * rng.uniform(0.7, 1.3, nodes), 3)
+    return np.asarray(centre) + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def blobs(seed, count, width, height):
+    """Return tame overlapping paths, the first a rectangle over the whole canvas."""
+    rng = np.random.default_rng(seed)
+    paths = [[rectangle(0, 0, width, height)]]
+    for _ in range(count - 1):
+        paths.append([blob(rng, rng.random(2) * [width, height], rng.uniform(0.05, 0.3) * width)])
+    paints = np.ones((count, 4))
+    paints[:, :3] = rng.random((count, 3))
+    paints[1:, 3] = np.where(rng.random(count - 1) < 0.7, 1.0, rng.uniform(0.2, 1.0, count - 1))
+    return scene(paths, paints)
+
+
+def only(given, keep):
+    """Return the scene of the paths whose numbers are in `keep`, in that order."""
+    contours = [[given.contours[c : c + 2] for c in range(given.paths[i], given.paths[i + 1])] for i in keep]
+    paths = [[given.points[a:b] for a, b in path] for path in contours]
+    return scene(paths, given.paints[list(keep)], given.even_odd[list(keep)])
+
+
+def moved(given, dx, dy):
+    return replace(given, points=given.points + np.array([dx, dy], dtype=np.float32))

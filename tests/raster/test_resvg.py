@@ -1,0 +1,44 @@
+"""The rasteriser against resvg, an independent SVG renderer."""
+
+import io
+
+import numpy as np
+import pytest
+import resvg_py
+from PIL import Image
+from raster_scenes import blobs
+
+from layervec import raster
+
+SIZE = 128
+MEAN = 0.4 / 255  # allowed mean difference
+FAR, FAR_SHARE = 16 / 255, 0.003  # and share of values that differ by more than FAR
+
+
+def svg(drawn):
+    """Return the scene as SVG text."""
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}">']
+    for path in range(len(drawn)):
+        data = []
+        for contour in range(drawn.paths[path], drawn.paths[path + 1]):
+            p = drawn.points[drawn.contours[contour] : drawn.contours[contour + 1]]
+            p = np.concatenate([p, p[:1]])
+            data.append(f"M{p[0, 0]:.5f} {p[0, 1]:.5f}")
+            data += ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
+            data.append("Z")
+        red, green, blue = np.round(drawn.paints[path, :3] * 255).astype(int)
+        fill = f'fill="rgb({red},{green},{blue})" fill-opacity="{drawn.paints[path, 3]:.5f}"'
+        parts.append(f'<path {fill} d="{"".join(data)}"/>')
+    return "".join([*parts, "</svg>"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_resvg_draws_the_same(seed):
+    drawn = blobs(seed, 12, SIZE, SIZE)
+    data = bytes(resvg_py.svg_to_bytes(svg_string=svg(drawn)))
+    other = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"), dtype=np.float64) / 255
+    ours = raster.render(drawn, SIZE, SIZE)
+    theirs = other[..., :3] * other[..., 3:] + 1 - other[..., 3:]
+    difference = np.abs(ours[..., :3] + 1 - ours[..., 3:] - theirs)
+    assert difference.mean() <= MEAN
+    assert (difference > FAR).mean() <= FAR_SHARE
