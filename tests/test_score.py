@@ -181,9 +181,9 @@ def test_transparency_is_laid_over_white_on_both_sides():
 
 @pytest.mark.parametrize(
     ("size", "longest", "expected"),
-    [((1024, 512), 512, (512, 256)), ((300, 100), 512, (300, 100)), ((100, 400), 64, (16, 64))],
+    [((1024, 512), 512, (512, 256)), ((300, 100), 512, (512, 171)), ((100, 400), 64, (16, 64))],
 )
-def test_the_picture_is_shrunk_but_never_enlarged(size, longest, expected):
+def test_the_longer_side_is_brought_to_longest(size, longest, expected):
     result = score(LAYERED, np.ones((size[1], size[0], 3), np.float32), longest=longest)
     assert (result.width, result.height) == expected
 

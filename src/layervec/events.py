@@ -22,7 +22,9 @@ class Event:
     psnr: fidelity of the drawing so far at fitting size, dB.
     paths: shapes in the drawing so far.
     round: refinement round, from 1.
-    value: what the stage has made so far.
+    value: what the stage has made so far: at the end `Picture` (load), list of `Raster` (simplify), `RegionTree`
+        (tree), `Arranged` (arrange), `Drawing` in fitting pixels (refine, and there also after each round), the
+        SVG text (write).
     """
 
     stage: Stage

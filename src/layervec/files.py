@@ -5,6 +5,7 @@ Knows nothing of what is written; whoever has bytes for a path comes here.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -31,6 +32,25 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         raise InputError(f"{path} cannot be written: {reason(error)}.") from error
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise the InputError of `write_atomic` before there is anything to write; leaves no trace.
+
+    Permission bits do not tell enough (read-only disks, quotas, the superuser), so a file is really made.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.exists():
+        raise InputError(f"{path} cannot be written: the folder {target.parent} does not exist.")
+    try:
+        mode = _mode(target)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if mode is None or stat.S_ISREG(mode):
+            with open(trial := _temporary(target), "xb"):
+                trial.unlink()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {reason(error)}.") from error
+
+
 def reason(error: OSError) -> str:
     """Return why the system refused, in lower case and without path or number."""
     text = error.strerror or str(error) or "unknown reason"
@@ -45,10 +65,14 @@ def _mode(target: Path) -> int | None:
         return None
 
 
+def _temporary(target: Path) -> Path:
+    """Return an unused name beside target, of its own length: target's may already be as long as names may be."""
+    return target.with_name(f".layervec-{secrets.token_hex(8)}.tmp")
+
+
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
     """Write data beside target, give it the permissions in mode (if any) and let it take target's place."""
-    # A name of its own length: target's name may already be as long as names may be.
-    temporary = target.with_name(f".layervec-{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(target)
     try:
         with open(temporary, "xb") as file:
             file.write(data)

@@ -22,9 +22,17 @@ import numpy as np
 from layervec import arrange, image, layers, refine, simplify, svg, tree
 from layervec.events import Event, OnEvent, Stage, ignore
 from layervec.settings import EFFORTS, Settings
-from layervec.types import Drawing, Float32, Layer, Raster, Shape
+from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arranged:
+    """What the stage `arrange` reports: the first drawing, in fitting pixels, and the tree node of each shape by rank."""
+
+    drawing: Drawing
+    nodes: Int64  # [k]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +78,7 @@ def vectorize(
     pixels = _fitted(picture.raster)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(regions, pixels, refine.first_budget(settings.paths), settings.tolerance)
-        done(layers.drawing(regions, plan))
+        done(Arranged(layers.drawing(regions, plan), plan.nodes))
 
     def on_progress(progress: refine.Progress) -> None:
         drawn = layers.drawing(regions, progress.plan) if progress.plan is not None else None

@@ -6,6 +6,7 @@ Knows no stage and does no work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,11 +87,11 @@ def checked(values: dict[Any, Any], origin: str) -> Settings:
         raise InputError(f"{origin}: {explain(error)}.") from None
 
 
-def explain(error: ValidationError) -> str:
-    """Return the first complaint of a validation error as half a sentence for people."""
+def explain(error: ValidationError, called: Callable[[str], str] = repr) -> str:
+    """Return the first complaint of a validation error as half a sentence; `called` is how to write a setting's name."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"there is no setting called '{name}' (known: {', '.join(Settings.model_fields)})"
     message = first["msg"][:1].lower() + first["msg"][1:]
-    return f"'{name}' {message.replace('input should', 'should', 1)}, not {first['input']!r}"
+    return f"{called(name)} {message.replace('input should', 'should', 1)}, not {first['input']!r}"

@@ -36,7 +36,7 @@ def scene(paths, paints, even_odd=False):
 
 
 def random_scene(seed, count, width, height):
-    """Return wild overlapping paths: one or two crossing contours each, off the canvas too, half of them opaque."""
+    """Return wild overlapping paths: one or two contours each, off the canvas too, half of them opaque."""
     rng = np.random.default_rng(seed)
     paths = []
     for _ in range(count):
@@ -61,8 +61,8 @@ def blobs(seed, count, width, height):
     """Return tame overlapping paths, the first a rectangle over the whole canvas."""
     rng = np.random.default_rng(seed)
     paths = [[rectangle(0, 0, width, height)]]
-    for _ in range(count - 1):
-        paths.append([blob(rng, rng.random(2) * [width, height], rng.uniform(0.05, 0.3) * width)])
+    sizes = rng.uniform(0.05, 0.3, count - 1) * width
+    paths += [[blob(rng, rng.random(2) * [width, height], size)] for size in sizes]
     paints = np.ones((count, 4))
     paints[:, :3] = rng.random((count, 3))
     paints[1:, 3] = np.where(rng.random(count - 1) < 0.7, 1.0, rng.uniform(0.2, 1.0, count - 1))

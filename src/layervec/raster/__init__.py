@@ -1,8 +1,9 @@
-"""The rasteriser: draws a scene with exact-area coverage, and says how every point and paint changes the picture.
+"""The rasteriser: draws scenes with exact-area coverage, and says how points and paints change the picture.
 
-The door of this package; it refuses to know about drawings, layers and files. Importing it is light: Numba loads,
-and kernels compile (once, then kept on disk), on the first call. Compositing happens in sRGB-encoded values, as
-SVG viewers do. Results are the same bytes for every thread count. `reference.py` is the same in plain NumPy.
+The door of this package; it refuses to know about drawings, layers and files. Importing it is light: Numba
+loads, and kernels compile (once, then kept on disk), on the first call. Compositing happens in sRGB-encoded
+values, as SVG viewers do. Results are the same bytes for every thread count. `reference.py` is the same in
+plain NumPy.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class Survey:
     """What each path is worth.
 
     area: float64 [p], px, the sum of its compositing weight over the picture.
-    removal: float64 [p], how the loss of `fit_pass` would change if this path alone went; below 0 if it does harm.
+    removal: float64 [p], how the loss of `fit_pass` would change if this path alone went; below 0 if it does
+    harm.
     """
 
     area: Float64  # [p]
@@ -74,8 +76,8 @@ def render(
 ) -> Float32:
     """Draw a scene: float32 [height, width, 4], premultiplied RGBA, sRGB-encoded, 0..1.
 
-    threads: at most so many at once, None for one a core. tolerance: px, see `FLATNESS`. Raises ValueError for a
-    scene that is malformed or not finite.
+    threads: at most so many at once, None for one a core. tolerance: px, see `FLATNESS`. Raises ValueError
+    for a scene that is malformed or not finite.
     """
     from layervec.raster.passes import DRAWING, run
     from layervec.raster.prepare import prepare
@@ -91,8 +93,8 @@ def render_with_grad(
 ) -> tuple[Float32, Callable[[ArrayLike], Gradients]]:
     """Draw a scene as `render` does, and return with it the function that carries derivatives back.
 
-    That function takes d(loss)/d(image), [height, width, 4], and returns the loss's `Gradients`, exact for every
-    alpha including 1. It draws once more; `fit_pass` does not.
+    That function takes d(loss)/d(image), [height, width, 4], and returns the loss's `Gradients`, exact for
+    every alpha including 1. It draws once more; `fit_pass` does not.
     """
     from layervec.raster.passes import PULLING, run
     from layervec.raster.prepare import prepare
@@ -143,7 +145,7 @@ def survey(
     threads: int | None = None,
     tolerance: float = FLATNESS,
 ) -> Survey:
-    """Measure what each path is worth against a target, in one pass. Arguments and errors as in `fit_pass`."""
+    """Measure what each path is worth for a target, in one pass. Arguments and errors as in `fit_pass`."""
     from layervec.raster.passes import MEASURING, run
     from layervec.raster.prepare import pixel_weights, planes, prepare
 
@@ -166,15 +168,16 @@ def solve_paints(
     threads: int | None = None,
     tolerance: float = FLATNESS,
 ) -> Float32:
-    """Return the colours that bring a scene closest to a target at fixed shapes and alphas: float32 [p, c], 0..1.
+    """Return the colours that bring a scene closest to a target at fixed shapes: float32 [p, c], 0..1.
 
-    They minimise the sum of squared differences plus ridge * |colour - prior|^2 for each path, and are clipped at
-    the end. For a target of 3 channels they are red, green, blue; for 4 (premultiplied) straight RGBA with the
-    alpha kept.
+    They minimise the sum of squared differences plus ridge * |colour - prior|^2 for each path, and are
+    clipped at the end. For a target of 3 channels they are red, green, blue; for 4 (premultiplied) straight
+    RGBA with the alpha kept.
 
-    ridge: px, at least 0. prior: colours to stay near and to start from, by default the scene's; a path that does
-    not show keeps it. fixed: True where a path keeps its prior. visible: the paths that are drawn at all, by
-    default every one. subsets: several such choices and a weight for the error of each, to be solved together.
+    ridge: px, at least 0. prior: colours to stay near and to start from, by default the scene's; a path that
+    does not show keeps it. fixed: True where a path keeps its prior. visible: the paths that are drawn at
+    all, by default every one. subsets: several such choices and a weight for the error of each, to be solved
+    together.
     """
     from layervec.raster import colours
     from layervec.raster.prepare import planes, prepare

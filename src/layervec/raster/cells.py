@@ -19,8 +19,9 @@ import numpy as np
 
 from layervec.raster.compiled import ONE, inner, span_mask
 
-# Bitmaps of a band, in the order of its `bits`: cells that no chord need run through but whose area may differ from
-# zero, cells that a chord runs through, pixels where nothing further down is wanted, pixels under an opaque inside.
+# Bitmaps of a band, in the order of its `bits`: cells that no chord need run through but whose area may
+# differ from zero, cells that a chord runs through, pixels where nothing further down is wanted, pixels under
+# an opaque inside.
 TOUCHED, CROSSED, HIDDEN, COVERED = range(4)
 
 
@@ -50,8 +51,8 @@ def _touch(bits: Any, row: int, cell: int) -> None:
 def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, bits: Any) -> None:
     """Add a chord to `area`, float32 [rows, width + 2], whose first row is row `top` of the canvas.
 
-    Marks the cells that it runs through, and those whose area it changes besides, in `bits`, uint64 [2 or more, rows,
-    words].
+    Marks the cells that it runs through, and those whose area it changes besides, in `bits`, uint64 [2 or
+    more, rows, words].
     """
     dx, dy = x1 - x0, y1 - y0
     left, right = min(x0, x1), max(x0, x1)
@@ -79,7 +80,7 @@ def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, 
 def _add_piece(
     low: float, high: float, height: float, per_x: float, row: int, width: int, area: Any, bits: Any
 ) -> None:
-    """Add the part of a chord inside one row, from x = low to high, of signed height `height`, `per_x` a pixel."""
+    """Add the part of a chord inside one row, from x = low to high; signed height, in all and by x."""
     if low < 0:
         outside = height if high < 0 else -low * per_x
         area[row, 0] += outside
@@ -142,7 +143,7 @@ def chord_moments(x0: float, y0: float, x1: float, y1: float, top: int, width: i
 def _piece_moments(
     x0: float, per_x: float, xa: float, xb: float, ta: float, tb: float, row: int, width: int, slopes: Any
 ) -> Any:
-    """Return what the part of a chord inside one row adds to its moments; t runs from ta at xa to tb at xb."""
+    """Return what the part of a chord inside one row adds to its moments; t is ta at xa and tb at xb."""
     low, high = min(xa, xb), max(xa, xb)
     if low >= width or high < 0:
         return 0.0, 0.0

@@ -2,11 +2,12 @@
 
 Refuses to know about points and their gradients.
 
-A pixel is sum of w_i c_i + (1 - sum of w_i) ground, linear in the colours c_i, with the same weights w_i for red, green
-and blue. So the best colours solve (W'W + ridge) c = W'(target - ground share) + ridge prior. Nearly every pixel has one
-opaque contributor and only adds 1 to its diagonal; the others add the products of their few weights. Each band
-gathers these in a small square of its own runs, and passes on what is not zero as (row, column, value). The system is
-solved by conjugate gradients, scaled by the diagonal, over all those triples: none is ever merged.
+A pixel is sum of w_i c_i + (1 - sum of w_i) ground, linear in the colours c_i, with the same weights w_i for
+red, green and blue. So the best colours solve (W'W + ridge) c = W'(target - ground share) + ridge prior.
+Nearly every pixel has one opaque contributor and only adds 1 to its diagonal; the others add the products of
+their few weights. Each band gathers these in a small square of its own runs, and passes on what is not zero
+as (row, column, value). The system is solved by conjugate gradients, scaled by the diagonal, over all those
+triples; they are never merged.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
     """Turn the log round, from pixels by run to runs by pixel. Runs count from the front here.
 
     filler: int32 [N], receives the opaque run that fills a pixel alone, or -1.
-    chain: (head int32 [N], link int32 [.], contributor int32 [.], weight float32 [.]), receives linked lists: head is the
-    first entry of a pixel, link the next one, -1 ends a list.
+    chain: (head int32 [N], link int32 [.], contributor int32 [.], weight float32 [.]), receives linked lists:
+    head is the first entry of a pixel, link the next one, -1 ends a list.
     opacity: float32 [runs], alpha of each run.
     """
     filler[:] = -1
@@ -99,7 +100,7 @@ def collect(
     geometry: Any,
     style: Any,
     scratch: Any,  # arrays of `Band`, of `Log`, `filler` and `chain` of `_chain`
-    local: Any,  # (square float64 [k, k], right float64 [k, 3], opacity float32 [k]), k runs at most in a band
+    local: Any,  # (square float64 [k, k], right float64 [k, 3], opacity float32 [k]), k runs in a band
     target: Any,  # float32 [3 or 4, h, w]
     triples: Any,  # (rows int64 [.], columns int64 [.], values float64 [.]), receive paths and W'W
     used: Any,  # of `triples`
@@ -107,8 +108,8 @@ def collect(
 ) -> Any:
     """Collect the normal equations of the bands number .. end - 1.
 
-    Returns the first band that is not done, the triples used, and the room that the log and the triples must have for
-    that band.
+    Returns the first band that is not done, the triples used, and the room that the log and the triples must
+    have for that band.
     """
     band, log = Band(*scratch[0]), Log(*scratch[1])
     square, local_right, opacity = local
@@ -144,7 +145,7 @@ def collect(
 def _collect_bands(
     prepared: Prepared, style: tuple[Any, Any, Any, Any], target: Float32, number: int, end: int
 ) -> tuple[Int64, Int64, Float64, Float64]:
-    """Return (rows, columns, values, W'b) of the bands number .. end - 1, giving `collect` room as it asks for it."""
+    """Return (rows, columns, values, W'b) of the bands number .. end - 1, giving `collect` room."""
     bands, pixels = prepared.bands, BAND_ROWS * prepared.width
     most = int(np.diff(bands).max(initial=0))
     local = (np.empty((most, most)), np.empty((most, 3)), np.empty(most, np.float32))
@@ -170,7 +171,8 @@ def _collect_bands(
         )
         room = max(room, 2 * more_log)
         if more_triples > len(triples[0]):
-            triples = tuple(np.resize(part[:used], 2 * more_triples) for part in triples)  # type: ignore[assignment]
+            rows, columns, values = (np.resize(part, 2 * more_triples) for part in triples)
+            triples = rows, columns, values
     return triples[0][:used].copy(), triples[1][:used].copy(), triples[2][:used].copy(), right
 
 
@@ -197,8 +199,8 @@ def conjugate_gradients(
 ) -> Float64:
     """Solve (W'W + ridge) x = right + ridge prior for the free paths, from x = prior; float64 [p, 3].
 
-    Paths that nothing asks for, hidden ones above all, keep their prior. The three channels share one matrix, so
-    they are solved as one system.
+    Paths that nothing asks for, hidden ones above all, keep their prior. The three channels share one matrix,
+    so they are solved as one system.
     """
     count = len(prior)
     diagonal = np.bincount(rows, np.where(rows == columns, values, 0.0), count) + ridge
@@ -224,7 +226,7 @@ def conjugate_gradients(
 def equations(
     prepared: Prepared, target: Float32, shown: Bool, threads: int | None
 ) -> tuple[Int64, Int64, Float64, Float64]:
-    """Return rows and columns int64 [.] and values float64 [.] of one triangle of W'W, and W'b float64 [p, 3]."""
+    """Return a triangle of W'W as rows, columns (int64 [.]) and values (float64 [.]), and W'b [p, 3]."""
     found: list[Any] = [None] * CHUNKS
     count = len(prepared.bands) - 1
     paints, even_odd, sign, _ = prepared.style

@@ -4,8 +4,11 @@ Refuses to know what the kernels compute. Importing this file imports Numba, so 
 
 Kernels release the GIL and are run by `pool.py`; `parallel=True` is never used, because its default thread
 layer kills the process when two Python threads call it. Fast-math lets sums be reordered when the code is
-compiled, never from run to run, so results stay bit-identical. Kernels never allocate: without Numba's reference
-counts they compile in less than half the time, and so the arrays that they work in come from NumPy.
+compiled, never from run to run, so results stay bit-identical. Kernels never allocate: without Numba's
+reference counts they compile in less than half the time, and so the arrays that they work in come from NumPy.
+
+Numba notices a change of a kernel's own file, not of the files of its inner functions: after editing
+`cells.py`, `sweep.py` or `removal.py`, delete the *.nbi files in __pycache__.
 """
 
 from __future__ import annotations
@@ -32,16 +35,18 @@ _OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "_nrt": False,
 }
+_OUTER: dict[str, Any] = {"cache": True}
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "forceinline": True}
 
 
 def kernel(function: F) -> F:
     """Compile `function` on its first call, and keep the machine code on disk for the next process."""
-    return cast(F, njit(cache=True, **_OPTIONS)(function))
+    return cast(F, njit(**_OPTIONS, **_OUTER)(function))
 
 
 def inner(function: F) -> F:
     """Compile `function` into the kernels that call it; it cannot be called from Python."""
-    return cast(F, njit(no_cpython_wrapper=True, forceinline=True, **_OPTIONS)(function))
+    return cast(F, njit(**_OPTIONS, **_INNER)(function))
 
 
 def _count(name: str) -> Any:

@@ -23,7 +23,7 @@ MAX_CHORDS = 1024  # chords of one segment: bounds time and memory when coordina
 
 @inner
 def _chord_count(points: Any, nodes: Any, width: int, height: int, tolerance: float) -> int:
-    """Return the chords that the segment of the four points at indices `nodes` needs; 0 if it cannot matter."""
+    """Return how many chords the segment of the points at `nodes` needs; 0 if it cannot matter."""
     a, b, c, d = nodes
     x0, x1, x2, x3 = np.float64(points[a, 0]), points[b, 0], points[c, 0], points[d, 0]
     y0, y1, y2, y3 = np.float64(points[a, 1]), points[b, 1], points[c, 1], points[d, 1]
@@ -81,7 +81,7 @@ def _count_chords(
 
 @inner
 def _cut(points: Any, nodes: Any, begin: int, end: int, ends: Any) -> None:
-    """Write the chords begin .. end - 1 of one segment to `ends`. Shared ends get the same bits, so paths close."""
+    """Write the chords begin .. end - 1 of a segment; shared ends get the same bits, so that paths close."""
     a, b, c, d = nodes
     x, y = np.float64(points[a, 0]), np.float64(points[a, 1])
     for chord in range(begin, end):
@@ -179,8 +179,8 @@ def _fill_entries(
 def bin_chords(ends: Float64, owner: Int64, height: int) -> tuple[Int64, Int64, Int64, Int64]:
     """List the chords of each band of rows, path after path.
 
-    Returns (bands, run_path, runs, entries): int64 [bands + 1], the first run of each band; int64 [r], the path
-    of each run; int64 [r + 1], the first entry of each run; int64 [e], the chord of each entry.
+    Returns (bands, run_path, runs, entries): int64 [bands + 1], the first run of each band; int64 [r], the
+    path of each run; int64 [r + 1], the first entry of each run; int64 [e], the chord of each entry.
     """
     count = (height + BAND_ROWS - 1) // BAND_ROWS
     start, bands = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)

@@ -1,11 +1,12 @@
-"""Kernels that run over bands: draw, compare with a target, and carry the difference back to chords and paints.
+"""Runs over the bands of a scene: draw, compare with a target, go back to chords and paints.
 
-Refuses to know about threads, scenes and options of the door. A call works on every `step`-th band from `start`,
-and writes only what belongs to those bands, so calls may run side by side and the sums stay the same.
+Refuses to know how geometry was made and which colours would be best. A call of the kernel works on every
+`step`-th band from `number`, and writes only what belongs to those bands, so calls may run side by side and
+all sums stay the same.
 
-Going back, paths are met back to front. With g = dL/d(image) fixed, all that counts of what lies below a pixel is
-the one number S = sum of g * below over the channels: a path with h = sum of g * colour turns it into
-S + alpha cov (h - S), and its own gradients are dL/dcov = T alpha (h - S) and dL/dalpha = T cov (h - S).
+Going back, paths are met back to front. With g = dL/d(image) fixed, all that counts of what lies below a
+pixel is the one number S = sum of g * below over the channels: a path with h = sum of g * colour turns it
+into S + alpha cov (h - S), and its own gradients are dL/dcov = T alpha (h - S) and dL/dalpha = T cov (h - S).
 Nothing is divided, so alpha = 1 is as exact as any other.
 """
 
@@ -116,7 +117,7 @@ def _ground(slopes: Any, channels: int, below: Any) -> None:
 
 @inner
 def _span_back(slopes: Any, below: Any, above: Any, paint: Any, channels: int, with_alpha: bool) -> Any:
-    """Go back over one inside stretch: updates `below`, returns its sums of T g by channel and of T (h - S)."""
+    """Go back over one inside stretch: updates `below`; returns its sums of T g by channel and T (h - S)."""
     red, green, blue, last = slopes
     r, g, b, alpha = paint
     sum_r = sum_g = sum_b = sum_a = np.float32(0.0)
@@ -171,7 +172,7 @@ def _spans_back(
 def _cells_back(
     log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any
 ) -> Any:
-    """Go back over the crossed cells of one path: fills `edges` with dL/d(area); returns its sums for the paint."""
+    """Go back over the crossed cells of a path: fills `edges` with dL/d(area); returns sums for the paint."""
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
     r, g, b, alpha = paint
     width = edges.shape[1] - 2
@@ -249,13 +250,13 @@ def run_bands(
     bands: Any,  # int64 [bands + 1]; with geometry and style as in `composite`
     geometry: Any,
     style: Any,
-    scratch: Any,  # arrays of `Band`, of `Log`, and (slopes float32 [4, N], below [3 or 4, N], edges [rows, width + 2])
+    scratch: Any,  # arrays of `Band`, of `Log`, and of `job` below
     target: Any,  # float32 [3 or 4, h, w]
     weights: Any,  # float32 [h, w], or [0, 0] for none
     image: Any,  # receives the drawing: float32 [3 or 4, h, w], or [h, w, 4] for DRAWING
     losses: Any,  # float64 [bands]; receives the loss of each band
     moments: Any,  # float64 [e, 2]; receives the gradient of each entry, see `pull_to_points`
-    run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or its area and removal
+    run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or area and removal
 ) -> Any:
     """Draw, compare with the target, and go back, band by band. What a task does not need may be empty.
 
@@ -299,7 +300,7 @@ def run(
     image: Float32,  # [c, h, w], or [h, w, 4] for DRAWING; receives the drawing
     threads: int | None,
 ) -> tuple[float, Float64, Float64]:
-    """Run one task over all bands; returns the loss, the moments of every entry [e, 2] and sums by path [p, 4]."""
+    """Run one task over all bands; returns the loss, moments by entry [e, 2], and sums by path [p, 4]."""
     bands, geometry, style = prepared.bands, prepared.geometry, prepared.style
     weight = np.empty((0, 0), np.float32) if weights is None else weights
     losses, moments = np.zeros(len(bands) - 1), np.zeros((len(geometry[3]), 2))

@@ -1,7 +1,7 @@
 """The threads that kernels run on: one pool for the process, started on first use.
 
-Refuses to know what runs. A job gets (start, step) and must do every `step`-th piece from `start`, so that how many
-threads there are never changes what is computed.
+Refuses to know what runs. A job gets (start, step) and must do every `step`-th piece from `start`, so that
+how many threads there are never changes what is computed.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ MAX_SIDE = 32768  # px; pixel indices of a band must fit 32 bits and a span mask
 class Prepared:
     """A scene on a canvas, ready to draw.
 
-    geometry: (chords, run_path, runs, entries), style: (paints, even_odd, sign, shown), bands: runs of each band;
-    see `flatten.bin_chords` and `sweep.composite`. first: first chord of each segment.
+    geometry: (chords, run_path, runs, entries), style: (paints, even_odd, sign, shown), bands: runs of each
+    band; see `flatten.bin_chords` and `sweep.composite`. first: first chord of each segment.
     """
 
     geometry: tuple[Any, Any, Any, Any]
@@ -83,7 +83,7 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
 
 
 def planes(values: Any, name: str, channels: tuple[int, ...], height: int, width: int) -> Float32:
-    """Return `values` as contiguous float32 [c, height, width] with c one of `channels`; raises ValueError."""
+    """Return `values` as contiguous float32 [c, height, width], c one of `channels`; raises ValueError."""
     found = np.ascontiguousarray(values, dtype=np.float32)
     if found.ndim != 3 or found.shape[0] not in channels or found.shape[1:] != (height, width):
         wanted = " or ".join(str(count) for count in channels)

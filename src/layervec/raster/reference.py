@@ -1,6 +1,7 @@
-"""The rasteriser once more in plain NumPy, float64, one full picture a path: what the kernels must agree with.
+"""The rasteriser once more in plain NumPy, one full picture a path: what the kernels must agree with.
 
-Short and obvious before fast; tests use it, the pipeline never does. It refuses to know about bands, threads and
+Short and obvious before fast; tests use it, the pipeline never does. It refuses to know about bands, threads
+and
 kernels: it shares no code with them, only the mathematics. All pictures are float64.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +21,7 @@ MAX_CHORDS = 1024  # of one segment
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chord:
-    """A straight piece of a segment: `ends` are p0 and p1, `blend` turns the segment's four points into them."""
+    """A straight piece of a segment: `blend` turns the four points of the segment into its two ends."""
 
     ends: Float64  # [2, 2]
     blend: Float64  # [2, 4], Bernstein weights
@@ -55,7 +57,7 @@ def pieces(chord: Chord, width: int, height: int) -> list[tuple[int, int, float,
             cuts |= {t for t in (lines - a) / (b - a) if 0 < t < 1}
     found = []
     t = sorted(cuts)
-    for t0, t1 in zip(t[:-1], t[1:], strict=True):
+    for t0, t1 in pairwise(t):
         middle = (t0 + t1) / 2
         column, row = math.floor(x0 + middle * (x1 - x0)), math.floor(y0 + middle * (y1 - y0))
         if 0 <= row < height and column < width:
@@ -136,7 +138,8 @@ def colour(scene: Scene, path: int) -> Float64:
 
 def render(scene: Scene, width: int, height: int, *, tolerance: float = 0.1) -> Float64:
     """Draw a scene: [height, width, 4], premultiplied RGBA."""
-    return layers(scene, width, height, tolerance).below[-1]
+    picture: Float64 = layers(scene, width, height, tolerance).below[-1]
+    return picture
 
 
 def gradients(

@@ -1,7 +1,8 @@
 """Kernel that measures each path: how much of it shows, and what the loss would gain or lose without it.
 
-Refuses to know about gradients of points. Taking away path i alone changes a pixel by w_i (below_i - colour_i), where
-w_i is its compositing weight there, so both answers are exact and cost one pass, not one rendering a path.
+Refuses to know about gradients of points. Taking away path i alone changes a pixel by w_i (below_i -
+colour_i), where w_i is its compositing weight there, so both answers are exact and cost one pass, not one
+rendering a path.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Refuses to know about targets, losses and gradients. What later passes need is left in a `Log`.
 
-Each path's signed areas are summed along the rows from touched cell to touched cell. A cell that no chord runs
-through has an integer winding number, so coverage strictly between 0 and 1 occurs in crossed cells only, and
-the stretches between them are wholly in or wholly out. Pixels under an opaque inside are marked hidden;
+Each path's signed areas are summed along the rows from touched cell to touched cell. A cell that no chord
+runs through has an integer winding number, so coverage strictly between 0 and 1 occurs in crossed cells only,
+and the stretches between them are wholly in or wholly out. Pixels under an opaque inside are marked hidden;
 nothing further down is drawn, or logged, there. That is why the order is front to back.
 """
 
@@ -19,12 +19,13 @@ from layervec.raster.compiled import NONE, ONE, WORD, inner, leading_zeros, lowe
 from layervec.raster.flatten import BAND_ROWS
 from layervec.types import Int64
 
-KINK = 1e-5  # signed area this close to a kink of the fill rule takes the slope of its inner side; see `coverage`
+KINK = 1e-5  # signed area: this close to a kink of the fill rule, one slope is chosen; see `coverage`
 WHITE = np.float32(1.0)  # ground under a drawing that is compared with an opaque picture (3 channels)
 FIRST_LOG = 1 << 15  # entries of a log; it grows when a band needs more
 
-# Modes of `composite`: no log; a log; a log that leaves one more layer visible under opaque insides, as derivatives by
-# their alpha need. NumPy integers, because kernels would be compiled once more for each Python constant.
+# Modes of `composite`: no log; a log; a log that leaves one more layer visible under opaque insides, as
+# derivatives by their alpha need. NumPy integers, because kernels would be compiled once more for each Python
+# constant.
 DRAW, KEEP, KEEP_DEEP = np.int64(0), np.int64(1), np.int64(2)
 
 
@@ -92,7 +93,7 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
 
 @inner
 def _box(ends: Any, entries: Any, begin: Any, end: int, top: int, rows: int, width: int) -> Any:
-    """Return first row, end row, first column and end column, inside the band, of what some chords can touch."""
+    """Return first row, end row, first column and end column of what some chords can touch in the band."""
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
     for entry in range(begin, end):
         chord = entries[entry]
@@ -195,7 +196,7 @@ def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
 
 @inner
 def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: Any) -> Any:
-    """Composite the path whose signed areas are in the band, and clear them. Returns the new ends of the log."""
+    """Composite the path whose signed areas are in the band, and clear them; returns the log's new ends."""
     row, row_end, column, column_end = box
     even_odd, sense = rule
     for y in range(row, row_end):

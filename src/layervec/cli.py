@@ -1,0 +1,296 @@
+"""The command line: runs what was asked for, writes its files, and turns every end into an exit code.
+
+Refuses to know flags (arguments.py), how a drawing is made (pipeline.py) or measured (score.py). Everything heavy
+loads when a command needs it, so that help and complaints come at once.
+
+Exit codes: 0 done, 1 our fault, 2 bad input or usage, 130 interrupted. Data goes to stdout, all else to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layervec.errors import InputError
+
+if TYPE_CHECKING:
+    from layervec.arguments import Vectorize
+    from layervec.events import Event
+    from layervec.pipeline import Result
+    from layervec.score import Score
+    from layervec.types import Raster
+
+DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+PREVIEW_LONGEST = 2048  # px; enough to judge a drawing on any screen, and quick to render
+HEAD_BYTES = 1 << 16  # of an SVG in which our mark is looked for; the metadata stands before all shapes
+MARK = b'"generator":"layervec '  # as svg.write spells the metadata
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".pdf"})
+HELP = """\
+usage: layervec COMMAND ...
+
+Turn a picture into a layered, editable SVG: big meaningful shapes first, details on top.
+
+commands:
+  vectorize IMAGE          write a layered SVG of a picture
+  score OUT.svg IMAGE      measure how close an SVG comes to a picture
+
+options:
+  -h, --help               show this help; `layervec COMMAND --help` shows that of a command
+  --version                show the version
+
+examples:
+  layervec vectorize photo.jpg
+  layervec vectorize photo.jpg -o drawing.svg --paths 64 --quality best
+  layervec score photo.svg photo.jpg
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line with these words (sys.argv without the program's name) and return the exit code."""
+    words = sys.argv[1:] if words is None else list(words)
+    _speak_any_encoding()
+    try:
+        with _terminated_as_interrupted():
+            _run(words)
+            sys.stdout.flush()  # here, where a reader that has gone is still noticed
+        return DONE
+    except InputError as error:
+        return _fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _fail("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        _silence_stdout()
+        return DONE  # whoever read our output had enough of it
+    except SystemExit as end:  # tyro has shown its help
+        return end.code if isinstance(end.code, int) else DONE
+    except Exception as error:
+        return _our_fault(error, "--verbose" in words or "-v" in words)
+
+
+def _run(words: Sequence[str]) -> None:
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    if command == "vectorize":
+        _vectorize(rest)
+    elif command == "score":
+        _score(rest)
+    elif command in ("-h", "--help", "help"):
+        sys.stdout.write(HELP)
+    elif command == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"layervec {version('layervec')}\n")
+    else:
+        told = f"there is no command '{command}'" if command else "a command is missing"
+        if Path(command).suffix.lower() in PICTURES:
+            told += f", perhaps `layervec vectorize {command}` was meant"
+        raise InputError(f"{told}; see `layervec --help`.")
+
+
+# vectorize
+
+
+def _vectorize(words: Sequence[str]) -> None:
+    from layervec import arguments
+
+    asked = arguments.vectorize(words)
+    start = time.perf_counter()
+    settings = asked.drawing.plain()
+    target = _target(asked)
+    preview = _preview_path(target, asked.image) if asked.output.png else None
+    _check_places(asked.image, target, preview)
+
+    from layervec.progress import Progress, say
+    from layervec.workdir import WorkDir
+
+    workdir = WorkDir(asked.output.workdir, settings, source=asked.image) if asked.output.workdir else None
+    with Progress(settings, bar=not asked.run.quiet, lines=asked.run.verbose) as progress:
+        fitted: list[Raster] = []
+
+        def on_event(event: Event) -> None:
+            progress.on_event(event)
+            if event.stage == "load" and event.value is not None:
+                fitted.append(event.value.raster)  # type: ignore[attr-defined]
+            if workdir is not None:
+                workdir.on_event(event)
+
+        from layervec.pipeline import vectorize
+
+        result = vectorize(asked.image, settings, threads=asked.run.threads, on_event=on_event)
+        result.save(target)
+        if preview is not None:
+            _save_preview(result, preview)
+        if workdir is not None:
+            from layervec.score import score
+
+            workdir.finish(result, score(result.svg, asked.image))
+    if not asked.run.quiet:
+        say(_summary(target, result, fitted[0], time.perf_counter() - start))
+
+
+def _target(asked: Vectorize) -> Path:
+    """Return where the SVG goes. A name that nobody typed must not cost anybody a drawing of their own."""
+    if asked.output.svg is not None:
+        if asked.output.svg.suffix.lower() in PICTURES:
+            raise InputError(f"{asked.output.svg} cannot be written: the drawing is an SVG, so give it a name that ends in .svg.")
+        return asked.output.svg
+    if not asked.image.name:
+        raise InputError(f"{asked.image} cannot be read: it is a folder.")
+    target = asked.image.with_suffix(".svg")
+    if target.is_file() and not _same(target, asked.image) and not _is_ours(target):
+        raise InputError(f"{target} exists and was not made by layervec; name the output with -o, or -o {target} to replace it.")
+    return target
+
+
+def _is_ours(svg: Path) -> bool:
+    """Tell whether layervec wrote this SVG. An empty file is nobody's loss."""
+    try:
+        with open(svg, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return not head or MARK in head
+
+
+def _preview_path(target: Path, image: Path) -> Path:
+    beside = target.with_suffix(".png")
+    return target.with_suffix(".preview.png") if _same(beside, image) else beside
+
+
+def _check_places(image: Path, target: Path, preview: Path | None) -> None:
+    """Raise InputError before the work starts if it could not be kept."""
+    from layervec.files import check_writable
+
+    for path in (target, preview):
+        if path is None:
+            continue
+        if _same(path, image):
+            raise InputError(f"{path} is the picture itself; name another output with -o.")
+        check_writable(path)
+
+
+def _same(a: Path, b: Path) -> bool:
+    """Tell whether two paths lead to one existing file, through links and different spelling."""
+    with suppress(OSError):
+        return os.path.samefile(a, b)
+    return False
+
+
+def _save_preview(result: Result, path: Path) -> None:
+    from layervec.image import fit_size, save_png
+    from layervec.score import render_svg
+
+    size = fit_size(round(result.drawing.width), round(result.drawing.height), PREVIEW_LONGEST)
+    save_png(path, render_svg(result.svg, *size, background=None))
+
+
+def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> str:
+    """Return one line about a finished drawing, its fidelity rendered and measured as `layervec score` does."""
+    from layervec import image, metrics
+    from layervec.score import LONGEST, render_svg
+
+    picture = image.resize(fitted, *image.fit_size(fitted.width, fitted.height, LONGEST))
+    shown = render_svg(result.svg, picture.width, picture.height)
+    error = metrics.mse(shown, image.over(picture))
+    fidelity = f"{metrics.psnr_of_mse(error):.1f} dB" if error > 0 else "exact"
+    shapes = len(result.drawing.shapes())
+    layers = sum(1 for _ in result.drawing.root.layers()) - 1  # its root is the file
+    size = len(result.svg.encode()) / 1024
+    return (
+        f"{target}: {_counted(shapes, 'shape')} in {_counted(layers, 'layer')}, {fidelity},"
+        f" {size:.{0 if size >= 10 else 1}f} KiB, {seconds:.1f} s"
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+# score
+
+
+def _score(words: Sequence[str]) -> None:
+    from layervec import arguments
+
+    asked = arguments.score(words)
+    from layervec.score import score
+
+    figures = score(asked.svg, asked.image)
+    if asked.json:
+        import json
+
+        sys.stdout.write(json.dumps(figures.as_dict(), indent=2, allow_nan=False) + "\n")
+    else:
+        _print_table(figures)
+
+
+def _print_table(figures: Score) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=box.SIMPLE)
+    for name, value in figures.table():
+        table.add_row(Text(name), Text(value))
+    Console(file=sys.stdout).print(table)
+
+
+# Ends
+
+
+def _fail(sentence: str, code: int) -> int:
+    from layervec.progress import say
+
+    say("layervec: " + " ".join(sentence.split()))  # one line, whatever a file is called
+    return code
+
+
+def _our_fault(error: Exception, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        from layervec.progress import say
+
+        say(traceback.format_exc().rstrip())
+    what = f"{type(error).__name__}: {error}".rstrip(" .:")
+    more = "" if verbose else ", with what the same command says with --verbose"
+    return _fail(f"something went wrong that is not your fault ({what}); please report it{more}.", OUR_FAULT)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, so that it leaves no half file behind either."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+
+def _speak_any_encoding() -> None:
+    """Print what a terminal cannot show as escapes instead of failing; file names may hold anything."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _silence_stdout() -> None:
+    """Send what is still buffered nowhere, or Python would complain when it ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,152 @@
+"""What people read while a picture is made: a bar on a terminal, a line for each stage if asked, both on stderr.
+
+Listens to events and knows the stages' names in plain words; knows nothing of files, arguments or exit codes, and
+never fails: a terminal that has gone away must not end the work.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from layervec.events import Event, Stage
+from layervec.settings import EFFORTS, Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+WORDS: dict[Stage, str] = {
+    "load": "reading the picture",
+    "simplify": "simplifying",
+    "tree": "finding regions",
+    "arrange": "drawing shapes",
+    "refine": "fitting shapes",
+    "write": "writing the SVG",
+}
+# Share of the whole time that each stage takes, roughly: photos at 512 px, 256 shapes, standard quality, two cores.
+SHARES: dict[Stage, float] = {"load": 0.02, "simplify": 0.06, "tree": 0.07, "arrange": 0.15, "refine": 0.68, "write": 0.02}
+FIRST_GUESS = 0.1  # of the fitting that must be done before its time left is worth showing
+COMPILING = "compiling kernels, once; later runs start at once"
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, or nothing where nobody can read it."""
+    with suppress(OSError, ValueError):  # closed, or a pipe without reader
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+class Progress:
+    """Shows events while it is entered.
+
+    bar: draw a progress bar if stderr is a terminal. lines: print a line for each finished stage.
+    """
+
+    def __init__(self, settings: Settings, *, bar: bool = True, lines: bool = False) -> None:
+        self._rounds = EFFORTS[settings.quality].rounds
+        self._wants_bar, self._lines = bar, lines
+        self._stack = ExitStack()
+        self._bar: Bar | None = None
+        self._task: Any = None
+        self._start = 0.0
+        self._facts = ""
+        self._told_of_compiling = False
+
+    def __enter__(self) -> Progress:
+        if self._wants_bar and _is_terminal():
+            self._bar = self._stack.enter_context(_new_bar())
+            self._task = self._bar.add_task("starting", total=1.0, facts="")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def on_event(self, event: Event) -> None:
+        """Show one piece of news."""
+        if event.done == 0.0:
+            self._start = time.perf_counter()
+        if event.psnr is not None:
+            self._facts = f"{event.paths} shapes, {event.psnr:.1f} dB"
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.update(self._task, completed=_whole(event), description=self._doing(event), facts=self._told(event))
+        if event.done == 1.0:
+            self._finish(event)
+
+    def _finish(self, event: Event) -> None:
+        if self._lines:
+            facts = f" ({self._facts})" if event.stage == "refine" and self._facts else ""
+            self._print(f"{WORDS[event.stage]}: {time.perf_counter() - self._start:.2f} s{facts}")
+        # Kernels follow. Numba is slow to load, and a picture that cannot be read should be told of at once.
+        if event.stage == "load" and (self._lines or self._bar is not None):
+            self._watch_compiler()
+
+    def _doing(self, event: Event) -> str:
+        words = WORDS[event.stage]
+        return words if event.round is None else f"{words}, round {event.round} of {self._rounds}"
+
+    def _told(self, event: Event) -> str:
+        """Facts beside the bar; the time left only where it can be told from what was done of the same kind."""
+        if event.stage != "refine" or not FIRST_GUESS < event.done < 1.0:
+            return self._facts
+        left = (time.perf_counter() - self._start) * (1.0 / event.done - 1.0)
+        return f"{self._facts}, about {max(1, round(left))} s left"
+
+    def _print(self, text: str) -> None:
+        if self._bar is None:
+            say(text)
+        else:
+            with suppress(OSError, ValueError):
+                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _watch_compiler(self) -> None:
+        """Tell when Numba compiles rather than loads a kernel: after the installation, an update, or a lost cache."""
+        from numba.core import event as numba_event
+
+        tell = self._tell_of_compiling
+
+        class Listener(numba_event.Listener):  # type: ignore[misc]
+            def on_start(self, event: object) -> None:
+                tell()
+
+            def on_end(self, event: object) -> None:
+                pass
+
+        self._stack.enter_context(numba_event.install_listener("numba:compile", Listener()))
+
+    def _tell_of_compiling(self) -> None:
+        if not self._told_of_compiling:
+            self._told_of_compiling = True
+            self._print(COMPILING)
+
+
+def _whole(event: Event) -> float:
+    """Share of the whole run that is done, 0..1."""
+    stages = list(SHARES)
+    before = sum(SHARES[stage] for stage in stages[: stages.index(event.stage)])
+    return before + event.done * SHARES[event.stage]
+
+
+def _is_terminal() -> bool:
+    with suppress(OSError, ValueError, AttributeError):
+        return sys.stderr.isatty()
+    return False
+
+
+def _new_bar() -> Bar:
+    """Return a bar that disappears when it is done and leaves stdout alone."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    return Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[facts]}", markup=False),
+        console=Console(file=sys.stderr),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

@@ -1,0 +1,128 @@
+"""The work folder: what was made on the way to a drawing, kept as files that a person can look at.
+
+Listens to events; changes nothing of the run. Knows what each stage's value looks like, not how it comes about.
+
+    levels/0.png ...             the picture and its simplified versions, fine to coarse
+    cuts/4.png, 8.png, 16.png... the region tree cut into that many regions, in mean colours; up to the number of paths
+    masks/001.png ...            white where a picked region lies, by rank in the first drawing; the first MOST_MASKS
+    stages/00-arrange.svg ...    the drawing after each step, in fitting pixels: arrange, round-0 (the first fit), ..., refine
+    result.svg                   the finished drawing
+    run.json                     version, settings, source, seconds of each stage, figures of the score
+All pictures have fitting size. A folder of an earlier run is emptied of exactly these files first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from layervec.errors import InputError
+from layervec.events import Event
+from layervec.files import check_writable, reason, write_atomic
+from layervec.settings import Settings
+from layervec.types import Drawing, Float32, Raster, RegionTree
+
+if TYPE_CHECKING:
+    from layervec.pipeline import Arranged, Result
+    from layervec.score import Score
+
+MOST_MASKS = 64  # files; the first regions tell how the picture was understood, the rest are details
+FIRST_CUT = 4  # regions of the coarsest cut, doubled from there
+KEPT = {"levels": "*.png", "cuts": "*.png", "masks": "*.png", "stages": "*.svg"}  # folder: what lies in it
+RECORD, RESULT = "run.json", "result.svg"
+
+
+class WorkDir:
+    """A folder that follows one run: give `on_event` to the pipeline, then call `finish`."""
+
+    def __init__(self, folder: str | os.PathLike[str], settings: Settings, *, source: str | os.PathLike[str] | None = None) -> None:
+        """Make the folder ready. source: the picture's file, which must not be among those that are emptied.
+
+        Raises InputError where the folder cannot be made or written, or where it holds files of somebody else.
+        """
+        self.folder = Path(folder)
+        self._settings = settings
+        self._pixels: Float32 | None = None
+        self._tree: RegionTree | None = None
+        self._stages = 0
+        self._prepare(None if source is None else Path(source).resolve())
+        self._record({"finished": False})
+
+    def on_event(self, event: Event) -> None:
+        """Keep what a stage has made. Raises InputError where that cannot be written."""
+        value = event.value
+        if value is None:
+            return
+        if event.stage == "simplify":
+            self._keep_levels(value)  # type: ignore[arg-type]
+        elif isinstance(value, RegionTree):
+            self._keep_cuts(value)
+        elif event.stage == "arrange":
+            self._keep_arranged(value)  # type: ignore[arg-type]
+        elif isinstance(value, Drawing):
+            self._keep_stage(value, "refine" if event.done == 1.0 else f"round-{event.round}")
+
+    def finish(self, result: Result, score: Score) -> None:
+        """Keep the drawing and the record of the run."""
+        write_atomic(self.folder / RESULT, result.svg.encode())
+        source = result.drawing.metadata.get("source")
+        self._record({"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()})
+
+    def _prepare(self, source: Path | None) -> None:
+        ours = (self.folder / RECORD).is_file()
+        try:
+            for name, pattern in KEPT.items():
+                folder = self.folder / name
+                folder.mkdir(parents=True, exist_ok=True)
+                for file in sorted(folder.glob(pattern)):
+                    if not ours or file.resolve() == source:
+                        raise InputError(f"{self.folder} cannot be the work folder: {file} would be lost.")
+                    file.unlink()
+            (self.folder / RESULT).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder} cannot be the work folder: {reason(error)}.") from error
+        check_writable(self.folder / RECORD)
+
+    def _record(self, facts: dict[str, object]) -> None:
+        record = {"version": version("layervec"), "settings": self._settings.model_dump(), **facts}
+        write_atomic(self.folder / RECORD, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+
+    def _keep_levels(self, levels: list[Raster]) -> None:
+        from layervec.image import premultiplied, save_png
+
+        self._pixels = premultiplied(levels[0])
+        for i, level in enumerate(levels):
+            save_png(self.folder / "levels" / f"{i}.png", level.pixels)
+
+    def _keep_cuts(self, tree: RegionTree) -> None:
+        from layervec.image import save_png, straight
+        from layervec.tree import cut, paint_cut
+
+        self._tree = tree
+        assert self._pixels is not None, "simplify comes before tree"
+        regions = FIRST_CUT
+        while regions <= self._settings.paths:
+            painted = paint_cut(tree, cut(tree, regions), self._pixels)
+            save_png(self.folder / "cuts" / f"{regions}.png", straight(painted))
+            regions *= 2
+
+    def _keep_arranged(self, arranged: Arranged) -> None:
+        from layervec.image import save_png
+
+        assert self._tree is not None, "tree comes before arrange"
+        labels, last = self._tree.labels, self._tree.last
+        for rank, node in enumerate(arranged.nodes[:MOST_MASKS].tolist(), start=1):
+            inside = (labels >= node) & (labels < last[node])
+            save_png(self.folder / "masks" / f"{rank:03}.png", inside.astype(np.float32))
+        self._keep_stage(arranged.drawing, "arrange")
+
+    def _keep_stage(self, drawing: Drawing, name: str) -> None:
+        from layervec import svg
+
+        write_atomic(self.folder / "stages" / f"{self._stages:02}-{name}.svg", svg.write(drawing).encode())
+        self._stages += 1
