@@ -1,6 +1,6 @@
 """What can be asked for on the command line: flags, their help, and one sentence for each misuse.
 
-The adapter to tyro, which turns the dataclasses below and `Settings` into flags; does nothing that they ask for.
+The adapter to tyro, which turns the dataclasses below and `Settings` into flags; does none of what they ask.
 Numbers are checked by `Settings` itself, so that the command line, YAML and Python refuse the same things.
 """
 
@@ -11,9 +11,9 @@ import inspect
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
@@ -26,7 +26,12 @@ from layervec.settings import Settings, explain, from_yaml
 T = TypeVar("T")
 
 WITHOUT_DEFAULT = ""  # instead of "(default: None)", which says nothing to a person
+A_CORE = "(default: one for each core)"
+_RULE = re.compile(r"[^\w\s]{10,}")  # a line that tyro draws
 NUMBERS: dict[type, str] = {int: "a whole number", float: "a number"}
+
+
+Switch = FlagCreatePairsOff[Annotated[bool, arg(help_behavior_hint=WITHOUT_DEFAULT)]]
 
 
 class Choices(Settings):
@@ -54,10 +59,10 @@ class Output:
         Path | None,
         arg(name="output", aliases=["-o"], metavar="OUT.svg", help_behavior_hint=WITHOUT_DEFAULT),
     ] = None
-    """The SVG to write; an existing one is replaced. Without this it lies beside the picture and has its name;
-    an SVG of that name which layervec did not make is left alone."""
-    png: FlagCreatePairsOff[Annotated[bool, arg(help_behavior_hint=WITHOUT_DEFAULT)]] = False
-    """Also write a PNG preview beside the SVG, of the picture's size but at most 2048 pixels on the longer side.
+    """The SVG to write; an existing one is replaced. Without this, the picture's name with .svg,
+    beside the picture; there an SVG that layervec did not make is left alone."""
+    png: Switch = False
+    """Also write a PNG preview beside the SVG, of the picture's size but at most 2048 pixels wide or high.
     It is called OUT.png, or OUT.preview.png where OUT.png is the picture itself."""
     workdir: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint=WITHOUT_DEFAULT)] = None
     """Also keep in this folder what was made on the way: simplified pictures, masks of the first 64 regions,
@@ -71,11 +76,11 @@ class Run:
     config: Annotated[Path | None, arg(metavar="FILE.yaml", help_behavior_hint=WITHOUT_DEFAULT)] = None
     """Read the drawing options from this file, one `name: value` a line, such as `paths: 64`.
     Options on the command line win over it."""
-    threads: Annotated[int | None, arg(metavar="NUMBER", help_behavior_hint="(default: one for each core)")] = None
+    threads: Annotated[int | None, arg(metavar="NUMBER", help_behavior_hint=A_CORE)] = None
     """Most processor threads to use. The drawing is the same for any number."""
-    quiet: FlagCreatePairsOff[Annotated[bool, arg(aliases=["-q"], help_behavior_hint=WITHOUT_DEFAULT)]] = False
+    quiet: Annotated[Switch, arg(aliases=["-q"])] = False
     """Print nothing but errors."""
-    verbose: FlagCreatePairsOff[Annotated[bool, arg(aliases=["-v"], help_behavior_hint=WITHOUT_DEFAULT)]] = False
+    verbose: Annotated[Switch, arg(aliases=["-v"])] = False
     """Print a line for each finished stage, and all details if something goes wrong."""
 
 
@@ -110,20 +115,20 @@ class Score:
     """The drawing to measure."""
     image: Positional[Annotated[Path, arg(metavar="IMAGE")]]
     """The picture that it should look like."""
-    json: FlagCreatePairsOff[Annotated[bool, arg(help_behavior_hint=WITHOUT_DEFAULT)]] = False
+    json: Switch = False
     """Print JSON instead of a table."""
 
 
 def vectorize(words: Sequence[str]) -> Vectorize:
     """Return what `layervec vectorize` was asked for. Raises InputError; SystemExit(0) after showing help.
 
-    Defaults give way to the YAML file, and that to the flags: the file's settings are the defaults of a second look.
+    Defaults give way to the YAML file, and that to the flags: the file's settings are the defaults of a second
+    look at the same words.
     """
     asked = _parse(Vectorize, words, "layervec vectorize")
     if asked.run.config is not None:
         chosen = Choices(**from_yaml(asked.run.config).model_dump())
-        # tyro takes all defaults from one instance or none; the picture is given anyway.
-        asked = _parse(Vectorize, words, "layervec vectorize", replace(Vectorize(asked.image), drawing=chosen))
+        asked = _parse(Vectorize, words, "layervec vectorize", Vectorize(asked.image, chosen))
     if asked.run.threads is not None and asked.run.threads < 1:
         raise InputError(f"--threads should be at least 1, not {asked.run.threads}.")
     if asked.run.quiet and asked.run.verbose:
@@ -176,15 +181,23 @@ def _registry() -> ConstructorRegistry:
             except ValueError:
                 raise ValueError(f"should be {NUMBERS[kind]}, not {words[0]!r}") from None
 
-        return PrimitiveConstructorSpec(1, "NUMBER", read, lambda value: isinstance(value, kind), lambda value: [str(value)])
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="NUMBER",
+            instance_from_str=read,
+            is_instance=lambda value: isinstance(value, kind),
+            str_from_instance=lambda value: [str(value)],
+        )
 
     return registry
 
 
 def _complaint(box: str) -> str:
     """Return what tyro complains about as half a sentence."""
-    lines = [line.strip("│| ") for line in box.splitlines()[1:]]
-    rule = next((i for i, line in enumerate(lines) if re.fullmatch(r"[^\w\s]{10,}", line)), len(lines))
+    lines = [text for line in box.splitlines() if (text := line.strip("│| "))][1:]  # without the title
+    while lines and _RULE.fullmatch(lines[0]):
+        del lines[0]
+    rule = next((i for i, line in enumerate(lines) if _RULE.fullmatch(line)), len(lines))
     said = " ".join(lines[:rule]).strip().rstrip(".")
     if unknown := re.match(r"Unrecognized options: (\S+)", said):
         return _unknown(unknown[1].rstrip(","), " ".join(lines[rule:]))
@@ -194,8 +207,9 @@ def _complaint(box: str) -> str:
         return f"{missing[1] if '.' in missing[1] else missing[1].upper()} is missing"
     if choice := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", said):
         return f"{choice[2]} should be one of {choice[3]}, not '{choice[1]}'"
-    said = re.sub(r"^Error parsing (\S+):", r"\1", said).replace(". ", "; ")
-    return said or "the command line was not understood"
+    said = re.sub(r"^Error parsing (\S+):", r"\1", said)
+    said = re.sub(r"no type matching .*<class '\w+'>: ", "", said)  # about a value that may be left out
+    return said.replace(". ", "; ") or "the command line was not understood"
 
 
 def _unknown(word: str, rest: str) -> str:

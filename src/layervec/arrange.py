@@ -113,7 +113,9 @@ def _spans(tree: RegionTree, nodes: Int64) -> Int64:
     for k, values in enumerate((rows, columns, -rows, -columns)):
         box[:, k] = max(h, w)
         np.minimum.at(box[:, k], flat, values)
-    smallest = np.stack([box[node : tree.last[node]].min(axis=0) for node in nodes])
+    smallest = np.empty((len(nodes), 4), dtype=np.int64)  # no nodes in a fully transparent picture
+    for k, node in enumerate(nodes):
+        smallest[k] = box[node : tree.last[node]].min(axis=0)
     return np.asarray((1 - smallest[:, 2] - smallest[:, 0]) * (1 - smallest[:, 3] - smallest[:, 1]))
 
 

@@ -138,13 +138,15 @@ def _target(asked: Vectorize) -> Path:
     """Return where the SVG goes. A name that nobody typed must not cost anybody a drawing of their own."""
     if asked.output.svg is not None:
         if asked.output.svg.suffix.lower() in PICTURES:
-            raise InputError(f"{asked.output.svg} cannot be written: the drawing is an SVG, so give it a name that ends in .svg.")
+            raise InputError(f"{asked.output.svg} is no name for a drawing, which is an SVG; end it in .svg.")
         return asked.output.svg
     if not asked.image.name:
         raise InputError(f"{asked.image} cannot be read: it is a folder.")
     target = asked.image.with_suffix(".svg")
     if target.is_file() and not _same(target, asked.image) and not _is_ours(target):
-        raise InputError(f"{target} exists and was not made by layervec; name the output with -o, or -o {target} to replace it.")
+        raise InputError(
+            f"{target} exists and was not made by layervec; use -o, if only to say that it may go."
+        )
     return target
 
 
@@ -192,12 +194,11 @@ def _save_preview(result: Result, path: Path) -> None:
 
 def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> str:
     """Return one line about a finished drawing, its fidelity rendered and measured as `layervec score` does."""
-    from layervec import image, metrics
-    from layervec.score import LONGEST, render_svg
+    from layervec import metrics
+    from layervec.score import compared, render_svg
 
-    picture = image.resize(fitted, *image.fit_size(fitted.width, fitted.height, LONGEST))
-    shown = render_svg(result.svg, picture.width, picture.height)
-    error = metrics.mse(shown, image.over(picture))
+    picture = compared(fitted)
+    error = metrics.mse(render_svg(result.svg, picture.shape[1], picture.shape[0]), picture)
     fidelity = f"{metrics.psnr_of_mse(error):.1f} dB" if error > 0 else "exact"
     shapes = len(result.drawing.shapes())
     layers = sum(1 for _ in result.drawing.root.layers()) - 1  # its root is the file

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arranged:
-    """What the stage `arrange` reports: the first drawing, in fitting pixels, and the tree node of each shape by rank."""
+    """What the stage `arrange` reports: the first drawing, in fitting pixels, and its shapes' tree nodes by rank."""
 
     drawing: Drawing
     nodes: Int64  # [k]

@@ -1,7 +1,7 @@
-"""What people read while a picture is made: a bar on a terminal, a line for each stage if asked, both on stderr.
+"""What people read while a picture is made: a bar on a terminal, or a line for each stage, both on stderr.
 
-Listens to events and knows the stages' names in plain words; knows nothing of files, arguments or exit codes, and
-never fails: a terminal that has gone away must not end the work.
+Listens to events and knows the stages' names in plain words. Knows nothing of files, arguments or exit codes,
+and never fails: a terminal that has gone away must not end the work.
 """
 
 from __future__ import annotations
@@ -25,8 +25,15 @@ WORDS: dict[Stage, str] = {
     "refine": "fitting shapes",
     "write": "writing the SVG",
 }
-# Share of the whole time that each stage takes, roughly: photos at 512 px, 256 shapes, standard quality, two cores.
-SHARES: dict[Stage, float] = {"load": 0.02, "simplify": 0.06, "tree": 0.07, "arrange": 0.15, "refine": 0.68, "write": 0.02}
+# Share of the whole time that each stage takes, roughly: photos at 512 px, 256 shapes, standard, two cores.
+SHARES: dict[Stage, float] = {
+    "load": 0.02,
+    "simplify": 0.06,
+    "tree": 0.07,
+    "arrange": 0.15,
+    "refine": 0.68,
+    "write": 0.02,
+}
 FIRST_GUESS = 0.1  # of the fitting that must be done before its time left is worth showing
 COMPILING = "compiling kernels, once; later runs start at once"
 
@@ -71,7 +78,12 @@ class Progress:
             self._facts = f"{event.paths} shapes, {event.psnr:.1f} dB"
         if self._bar is not None:
             with suppress(OSError, ValueError):
-                self._bar.update(self._task, completed=_whole(event), description=self._doing(event), facts=self._told(event))
+                self._bar.update(
+                    self._task,
+                    completed=_whole(event),
+                    description=self._doing(event),
+                    facts=self._told(event),
+                )
         if event.done == 1.0:
             self._finish(event)
 

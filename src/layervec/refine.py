@@ -14,12 +14,14 @@ import numpy as np
 
 from layervec.arrange import Plan, add_outlines, nest, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, rank
+from layervec.economy import drop_nodes
 from layervec.optimize import Fit, optimize, pack
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 FIRST_SHARE = 0.85  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.12  # of the shapes at most make room for better ones in a round
+NODE_PRICE = 0.5  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.6  # a shape is dropped when it removes less than this share of what a new one would
 PREFIXES = ((8, 0.03), (32, 0.03), (128, 0.03))  # most ranks shown, and the weight of that drawing when colours are solved
 
@@ -61,12 +63,9 @@ def refine(
     plan = run.fit(plan, sum(effort.steps), 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
-        changed = run.exchange(plan, max(1, round(budget * room)))
-        if changed is plan:
-            run.skip(effort.round_steps)
-            continue
-        plan = run.fit(changed, effort.round_steps, number)
-    return run.ranked(run.fit(plan, effort.final_steps, effort.rounds))
+        plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
+        plan = run.fit(plan, effort.round_steps, number)
+    return run.ranked(run.fit(run.thinned(plan), effort.final_steps, effort.rounds))
 
 
 class _Run:
@@ -94,13 +93,8 @@ class _Run:
         """PSNR in dB of a summed squared error."""
         return float(-10 * np.log10(max(loss / self.target.size, 1e-12)))
 
-    def skip(self, steps: int) -> None:
-        """Count steps that were not needed."""
-        self.done += steps
-
     def fit(self, plan: Plan, steps: int, number: int) -> Plan:
         """Optimize all outlines and colours of a plan."""
-        order = stack(self.tree, plan.nodes)
         before = self.done
         psnr = 0.0
 
@@ -110,14 +104,27 @@ class _Run:
             self.done = before + step
             self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan)))
 
-        fit = Fit(tuple(plan.outlines[i] for i in order), plan.paints[order])
-        fit = optimize(fit, self.target, steps, subsets=_subsets(order), threads=self.threads, on_step=on_step)
+        def work(fit: Fit, order: Int64) -> Fit:
+            subsets = _subsets(order)
+            return optimize(fit, self.target, steps, subsets=subsets, threads=self.threads, on_step=on_step)
+
+        fitted = self._stacked(plan, work)
+        self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
+        return fitted
+
+    def thinned(self, plan: Plan) -> Plan:
+        """Drop the nodes that are not worth their place."""
+        height, width = self.target.shape[1:]
+        return self._stacked(plan, lambda fit, order: drop_nodes(fit, width, height, NODE_PRICE, self.threads))
+
+    def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
+        """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""
+        order = stack(self.tree, plan.nodes)
+        fit = work(Fit(tuple(plan.outlines[i] for i in order), plan.paints[order]), order)
         outlines = dict(zip(order.tolist(), fit.outlines, strict=True))
         paints = np.empty_like(plan.paints)
         paints[order] = fit.paints
-        fitted = replace(plan, outlines=tuple(outlines[i] for i in range(len(plan))), paints=paints)
-        self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
-        return fitted
+        return replace(plan, outlines=tuple(outlines[i] for i in range(len(plan))), paints=paints)
 
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""

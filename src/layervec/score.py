@@ -36,7 +36,7 @@ from layervec.svg import (
     local_name,
     parse_xml,
 )
-from layervec.types import Float32
+from layervec.types import Float32, Raster
 
 LONGEST = 512  # px; longer side of the comparison, DESIGN's size and that of the published figures
 OPEN_LONGEST = 256  # px; openings are shares of the canvas, so a quarter of the pixels tells them well enough
@@ -160,10 +160,8 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
     """
     source, name = _load(svg)
     document = _Document(source, name)
-    raster = open_picture(image, longest).raster
-    scale = longest / max(raster.width, raster.height)
-    width, height = max(1, round(raster.width * scale)), max(1, round(raster.height * scale))
-    picture = over(resize(raster, width, height))
+    picture = compared(open_picture(image, longest).raster, longest)
+    height, width = picture.shape[:2]
     shown = document.render(width, height, _WHITE)
     error = metrics.mse(shown, picture)
     ranked = document.shapes_by_rank()
@@ -184,6 +182,12 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
         by_rank=_by_rank(document, ranked, picture, error),
         opens=_openings(document, layers or _top_groups(document.root), width, height),
     )
+
+
+def compared(raster: Raster, longest: int = LONGEST) -> Float32:
+    """Return a picture as `score` looks at it, its longer side brought to `longest` px, on white: float32 [h, w, 3]."""
+    scale = longest / max(raster.width, raster.height)
+    return over(resize(raster, max(1, round(raster.width * scale)), max(1, round(raster.height * scale))))
 
 
 def render_svg(

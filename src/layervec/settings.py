@@ -88,7 +88,7 @@ def checked(values: dict[Any, Any], origin: str) -> Settings:
 
 
 def explain(error: ValidationError, called: Callable[[str], str] = repr) -> str:
-    """Return the first complaint of a validation error as half a sentence; `called` is how to write a setting's name."""
+    """Return the first complaint of a validation error as half a sentence; `called` spells a setting's name."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

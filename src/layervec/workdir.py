@@ -3,9 +3,10 @@
 Listens to events; changes nothing of the run. Knows what each stage's value looks like, not how it comes about.
 
     levels/0.png ...             the picture and its simplified versions, fine to coarse
-    cuts/4.png, 8.png, 16.png... the region tree cut into that many regions, in mean colours; up to the number of paths
-    masks/001.png ...            white where a picked region lies, by rank in the first drawing; the first MOST_MASKS
-    stages/00-arrange.svg ...    the drawing after each step, in fitting pixels: arrange, round-0 (the first fit), ..., refine
+    cuts/4.png, 8.png, 16.png ...  the region tree cut into so many regions, in mean colours; up to `paths`
+    masks/001.png ...            white where a picked region lies, by rank in the first drawing; MOST_MASKS at most
+    stages/00-arrange.svg ...    the drawing after each step, in fitting pixels: arrange, round-0 (the first fit),
+                                 round-1, ..., refine
     result.svg                   the finished drawing
     run.json                     version, settings, source, seconds of each stage, figures of the score
 All pictures have fitting size. A folder of an earlier run is emptied of exactly these files first.
@@ -40,7 +41,13 @@ RECORD, RESULT = "run.json", "result.svg"
 class WorkDir:
     """A folder that follows one run: give `on_event` to the pipeline, then call `finish`."""
 
-    def __init__(self, folder: str | os.PathLike[str], settings: Settings, *, source: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        settings: Settings,
+        *,
+        source: str | os.PathLike[str] | None = None,
+    ) -> None:
         """Make the folder ready. source: the picture's file, which must not be among those that are emptied.
 
         Raises InputError where the folder cannot be made or written, or where it holds files of somebody else.
@@ -71,7 +78,9 @@ class WorkDir:
         """Keep the drawing and the record of the run."""
         write_atomic(self.folder / RESULT, result.svg.encode())
         source = result.drawing.metadata.get("source")
-        self._record({"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()})
+        self._record(
+            {"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()}
+        )
 
     def _prepare(self, source: Path | None) -> None:
         ours = (self.folder / RECORD).is_file()
@@ -107,8 +116,10 @@ class WorkDir:
         assert self._pixels is not None, "simplify comes before tree"
         regions = FIRST_CUT
         while regions <= self._settings.paths:
-            painted = paint_cut(tree, cut(tree, regions), self._pixels)
-            save_png(self.folder / "cuts" / f"{regions}.png", straight(painted))
+            nodes = cut(tree, regions)
+            save_png(self.folder / "cuts" / f"{regions}.png", straight(paint_cut(tree, nodes, self._pixels)))
+            if len(nodes) < regions:
+                break  # all leaves are shown; further cuts would be the same picture
             regions *= 2
 
     def _keep_arranged(self, arranged: Arranged) -> None:

@@ -150,21 +150,14 @@ def _collect_bands(
     most = int(np.diff(bands).max(initial=0))
     local = (np.empty((most, most)), np.empty((most, 3)), np.empty(most, np.float32))
     right = np.zeros((prepared.paths, 3))
-    band, filler, head = (
-        tuple(new_band(prepared.width)),
-        np.empty(pixels, np.int32),
-        np.empty(pixels, np.int32),
-    )
+    band = tuple(new_band(prepared.width))
+    filler, head = np.empty(pixels, np.int32), np.empty(pixels, np.int32)
     room, used, want = FIRST_LOG, 0, most * most
     triples = (np.empty(want, np.int64), np.empty(want, np.int64), np.empty(want))
     while number < end:
         # Cells and span pixels both become entries, hence twice the room of the log.
-        chain = (
-            head,
-            np.empty(2 * room, np.int32),
-            np.empty(2 * room, np.int32),
-            np.empty(2 * room, np.float32),
-        )
+        link, contributor = np.empty(2 * room, np.int32), np.empty(2 * room, np.int32)
+        chain = (head, link, contributor, np.empty(2 * room, np.float32))
         scratch = (band, tuple(new_log(bands, room)), filler, chain)
         number, used, more_log, more_triples = collect(
             number, end, bands, prepared.geometry, style, scratch, local, target, triples, used, right

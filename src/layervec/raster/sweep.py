@@ -32,9 +32,7 @@ DRAW, KEEP, KEEP_DEEP = np.int64(0), np.int64(1), np.int64(2)
 class Band(NamedTuple):
     """Scratch of one band; pixels are numbered row after row (N = rows * width)."""
 
-    planes: (
-        Any  # float32 [4, N]: red, green and blue drawn so far, and transmittance, the share left for below
-    )
+    planes: Any  # float32 [4, N]: red, green, blue drawn so far; transmittance, the share left for below
     area: Any  # float32 [rows, width + 2], signed areas of the path at hand; zero between paths
     bits: Any  # uint64 [4, rows, words], bitmaps: TOUCHED, CROSSED, HIDDEN, COVERED
 

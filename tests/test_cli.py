@@ -1,0 +1,528 @@
+"""The command line from the outside: odd pictures, one sentence for every misuse, exit codes, and interrupts."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from layervec import cli
+from layervec.score import render_svg, score
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+DRAFT = ["--quality", "draft", "--paths", "12"]
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+def spawn(*words, **options):
+    command = [sys.executable, "-c", "import sys; from layervec.cli import main; sys.exit(main())"]
+    return subprocess.Popen(
+        [*command, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    )
+
+
+def scene(size=(64, 48), mode="RGB"):
+    """A few plain shapes on a ground; transparent ground where the mode has alpha."""
+    image = Image.new("RGBA", size, (0, 0, 0, 0) if "A" in mode else (240, 230, 200, 255))
+    draw = ImageDraw.Draw(image)
+    w, h = size
+    draw.ellipse((w * 0.1, h * 0.1, w * 0.6, h * 0.7), fill=(200, 40, 40, 255))
+    draw.rectangle((w * 0.5, h * 0.5, w * 0.9, h * 0.9), fill=(40, 60, 180, 255))
+    return image.convert(mode)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "scene.png"
+    scene().save(path)
+    return path
+
+
+def listing(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+# Pictures that must work
+
+
+def one_pixel(path):
+    Image.new("RGB", (1, 1), (10, 200, 30)).save(path)
+
+
+def thin(path):
+    Image.fromarray(np.linspace(0, 255, 2000).astype(np.uint8)[:, None].repeat(3, 1)[:, None, :]).save(path)
+
+
+def odd_size(path):
+    scene((37, 91)).save(path)
+
+
+def one_colour(path):
+    Image.new("RGB", (40, 30), (120, 30, 200)).save(path)
+
+
+def clear(path):
+    Image.new("RGBA", (40, 30), (120, 30, 200, 0)).save(path)
+
+
+def half_clear(path):
+    image = scene(mode="RGBA")
+    image.putalpha(image.getchannel("A").point(lambda alpha: alpha // 2))
+    image.save(path)
+
+
+def grey_alpha(path):
+    scene(mode="LA").save(path)
+
+
+def palette(path):
+    image = scene().quantize(8)
+    image.save(path, transparency=image.getpixel((0, 0)))
+
+
+def deep_grey(path):
+    Image.fromarray((np.add.outer(np.arange(48), np.arange(64)) * 590).astype(np.uint16)).save(path)
+
+
+def cmyk(path):
+    scene(mode="CMYK").save(path, "JPEG")
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    scene((64, 48)).save(path, "JPEG", exif=exif)
+
+
+def animated(path):
+    scene().save(path, "GIF", save_all=True, append_images=[Image.new("RGB", (64, 48), "black")])
+
+
+def noise(path):
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(path)
+
+
+ODD = {
+    one_pixel: (1, 1),
+    thin: (1, 2000),
+    odd_size: (37, 91),
+    one_colour: (40, 30),
+    clear: (40, 30),
+    half_clear: (64, 48),
+    grey_alpha: (64, 48),
+    palette: (64, 48),
+    deep_grey: (64, 48),
+    cmyk: (64, 48),
+    turned: (48, 64),
+    animated: (64, 48),
+    noise: (64, 48),
+}
+
+
+@pytest.mark.parametrize(("make", "size"), ODD.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_odd_pictures_become_drawings(make, size, tmp_path, capsys):
+    source, target = tmp_path / "picture", tmp_path / "out.svg"
+    make(source if make in (cmyk, turned, animated) else source.with_suffix(".png"))
+    source = source if source.exists() else source.with_suffix(".png")
+    assert run("vectorize", source, "-o", target, *DRAFT) == 0, capsys.readouterr().err
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(
+        r".*out\.svg: \d+ shapes? in \d+ layers?, (\d+\.\d dB|exact), [\d.]+ KiB, [\d.]+ s\n", said.err
+    )
+    text = target.read_text()
+    assert f'width="{size[0]}" height="{size[1]}" viewBox="0 0 {size[0]} {size[1]}"' in text
+    shown = render_svg(text, *size, background=None)
+    assert np.isfinite(shown).all()
+    figures = score(target, source)
+    if make is clear:
+        assert figures.shapes == 0
+        assert shown[..., 3].max() == 0
+    elif make is not noise:
+        assert figures.psnr > 20
+    assert run("score", target, source, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["shapes"] == figures.shapes
+    assert listing(tmp_path) == sorted([source.name, "out.svg"])
+
+
+def test_orientation_is_applied(tmp_path):
+    turned(tmp_path / "turned.jpg")
+    assert run("vectorize", tmp_path / "turned.jpg", *DRAFT) == 0
+    shown = render_svg((tmp_path / "turned.svg").read_text(), 48, 64)
+    red = np.argwhere((shown[..., 0] > 0.6) & (shown[..., 1] < 0.4))
+    assert red.mean(axis=0)[1] > 24  # the red disc, upper left in the file, is upper right once turned
+
+
+def test_large_picture(tmp_path):
+    source = tmp_path / "large.png"
+    image = Image.new("P", (6000, 4000), 0)
+    image.putpalette([250, 250, 250, 200, 30, 30, 30, 30, 200])
+    ImageDraw.Draw(image).ellipse((500, 500, 3500, 3500), fill=1)
+    ImageDraw.Draw(image).rectangle((3800, 1000, 5500, 3000), fill=2)
+    image.save(source, compress_level=1)
+    assert run("vectorize", source, "--png", *DRAFT) == 0
+    assert 'viewBox="0 0 6000 4000"' in (tmp_path / "large.svg").read_text()
+    with Image.open(tmp_path / "large.preview.png") as preview:
+        assert preview.size == (2048, 1365)
+    assert score(tmp_path / "large.svg", source).psnr > 30
+
+
+# Input that must be refused
+
+
+def missing(folder):
+    return [folder / "absent.png"]
+
+
+def folder_given(folder):
+    (folder / "pictures").mkdir()
+    return [folder / "pictures"]
+
+
+def empty(folder):
+    (folder / "empty.png").touch()
+    return [folder / "empty.png"]
+
+
+def text(folder):
+    (folder / "text.png").write_text("not a picture\n")
+    return [folder / "text.png"]
+
+
+def truncated(folder):
+    file = io.BytesIO()
+    noise_image = Image.fromarray(np.random.default_rng(2).integers(0, 256, (60, 60, 3), dtype=np.uint8))
+    noise_image.save(file, "PNG")
+    (folder / "cut.png").write_bytes(file.getvalue()[:4000])
+    return [folder / "cut.png"]
+
+
+def bomb(folder):
+    """A PNG of 60000 x 60000 pixels in a few bytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
+    (folder / "bomb.png").write_bytes(data)
+    return [folder / "bomb.png"]
+
+
+def given(*words, config=None):
+    """Words after a good picture; FOLDER stands for the test's folder, `config` is written to FOLDER/c.yaml."""
+
+    def make(folder):
+        scene().save(folder / "scene.png")
+        if config is not None:
+            (folder / "c.yaml").write_text(config)
+        return [folder / "scene.png", *(word.replace("FOLDER", str(folder)) for word in words)]
+
+    return make
+
+
+BAD = {
+    "missing": (missing, "absent.png cannot be read: no such file"),
+    "folder": (folder_given, "pictures cannot be read: is a directory"),
+    "empty": (empty, "empty.png cannot be read: it is empty"),
+    "text": (text, "text.png is not an intact PNG"),
+    "truncated": (truncated, "cut.png cannot be decoded"),
+    "bomb": (bomb, "bomb.png is too large"),
+    "output below a file": (
+        given("-o", "FOLDER/scene.png/out.svg"),
+        "out.svg cannot be written: not a directory",
+    ),
+    "output folder missing": (given("-o", "FOLDER/no/out.svg"), "no does not exist"),
+    "output is a folder": (given("-o", "FOLDER"), "cannot be written: it is a folder"),
+    "output is the picture": (given("-o", "FOLDER/scene"), None),
+    "output is a picture's name": (given("-o", "FOLDER/out.png"), "end it in .svg"),
+    "workdir below a file": (
+        given("--workdir", "FOLDER/scene.png/work"),
+        "cannot be the work folder: not a directory",
+    ),
+    "no paths": (given("--paths", "0"), "--paths should be greater than or equal to 1, not 0"),
+    "paths not a number": (given("--paths", "many"), "--paths should be a whole number, not 'many'"),
+    "quality misspelt": (
+        given("--quality", "drft"),
+        "--quality should be one of 'draft', 'standard', 'best', not 'drft'",
+    ),
+    "no threads": (given("--threads", "0"), "--threads should be at least 1, not 0"),
+    "threads not a number": (given("--threads", "two"), "--threads should be a whole number, not 'two'"),
+    "unknown flag": (given("--qualty", "draft"), "there is no option --qualty, perhaps --quality was meant"),
+    "two pictures": (given("other.png"), "'other.png' is one name too many"),
+    "value missing": (given("-o"), "-o/--output needs a value"),
+    "quiet and verbose": (given("-q", "-v"), "exclude each other"),
+    "yaml missing": (given("--config", "FOLDER/absent.yaml"), "absent.yaml: cannot be read"),
+    "yaml key": (
+        given("--config", "FOLDER/c.yaml", config="pathes: 3"),
+        "c.yaml: there is no setting called 'pathes'",
+    ),
+    "yaml list": (given("--config", "FOLDER/c.yaml", config="- paths"), "c.yaml: should hold settings"),
+    "yaml type": (
+        given("--config", "FOLDER/c.yaml", config="paths: many"),
+        "c.yaml: 'paths' should be a valid integer",
+    ),
+    "yaml broken": (given("--config", "FOLDER/c.yaml", config="paths: ["), "c.yaml: is not valid YAML"),
+    "no picture": (lambda folder: ["--paths", "3"], "IMAGE is missing; see `layervec vectorize --help`"),
+    "empty name": (lambda folder: [""], "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_told_in_one_sentence(case, tmp_path, capsys):
+    make, told = BAD[case]
+    words = make(tmp_path)
+    if case == "output is the picture":
+        (tmp_path / "scene.png").rename(tmp_path / "scene")
+        words[0], told = tmp_path / "scene", "is the picture itself"
+    before = listing(tmp_path)
+    assert run("vectorize", *words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(r"layervec: [^\n]+\.\n", said.err)
+    assert told in said.err
+    assert "Traceback" not in said.err
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "a command is missing; see `layervec --help`"),
+        (["vectorise"], "there is no command 'vectorise'"),
+        (["photo.jpg"], "perhaps `layervec vectorize photo.jpg` was meant"),
+        (["score"], "OUT.svg is missing; see `layervec score --help`"),
+        (["score", "a.svg"], "IMAGE is missing"),
+        (["score", "absent.svg", "absent.png"], "absent.svg"),
+    ],
+)
+def test_misused_commands(words, told, capsys):
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"layervec: [^\n]+\.\n", said)
+    assert told in said
+
+
+# Names and places
+
+
+@pytest.mark.parametrize(
+    "name", ["with space.png", "größe ☂.png", "dot.ted.png", "bell\x07\nline.png", "noending"]
+)
+def test_names(name, tmp_path, capsys):
+    scene().save(tmp_path / name, "PNG")
+    assert run("vectorize", tmp_path / name, *DRAFT) == 0
+    assert (tmp_path / name).with_suffix(".svg").is_file()
+
+
+def test_name_that_is_no_text(tmp_path, capsys):
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        scene().save(tmp_path / name)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    assert run("vectorize", tmp_path / name, *DRAFT) == 0
+    assert "caf\\udce9.svg: " in capsys.readouterr().err
+
+
+def test_leading_dash(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scene().save("--paths.png")
+    assert run("vectorize", *DRAFT, "--output=-o.svg", "--", "--paths.png") == 0
+    assert listing(tmp_path) == ["--paths.png", "-o.svg"]
+
+
+def test_a_drawing_of_someone_else_is_not_replaced_by_default(picture, tmp_path, capsys):
+    own = tmp_path / "scene.svg"
+    own.write_text("<svg/>")
+    assert run("vectorize", picture, *DRAFT) == 2
+    assert "was not made by layervec" in capsys.readouterr().err
+    assert own.read_text() == "<svg/>"
+    assert run("vectorize", picture, "-o", own, *DRAFT) == 0  # asked for by name
+    first = own.read_bytes()
+    assert run("vectorize", picture, *DRAFT) == 0  # now it is ours
+    assert own.read_bytes() == first
+
+
+def test_png_never_replaces_the_picture(picture, tmp_path):
+    before = picture.read_bytes()
+    assert run("vectorize", picture, "--png", *DRAFT) == 0
+    assert picture.read_bytes() == before
+    with Image.open(tmp_path / "scene.preview.png") as preview:
+        assert (preview.mode, preview.size) == ("RGBA", (64, 48))
+    assert run("vectorize", picture, "--png", "-o", tmp_path / "other.svg", *DRAFT) == 0
+    assert (tmp_path / "other.png").is_file()
+
+
+def test_failed_run_keeps_the_old_drawing(tmp_path):
+    (tmp_path / "text.png").write_text("nothing")
+    (tmp_path / "out.svg").write_text("old")
+    assert run("vectorize", tmp_path / "text.png", "-o", tmp_path / "out.svg") == 2
+    assert (tmp_path / "out.svg").read_text() == "old"
+
+
+# Same input, same drawing; settings
+
+
+def test_deterministic_whatever_the_threads(tmp_path):
+    source = EXAMPLES / "fox.png"
+    texts = set()
+    for threads in (1, 2, 1):
+        assert (
+            run("vectorize", source, "-o", tmp_path / "out.svg", *DRAFT, "--size", 96, "--threads", threads)
+            == 0
+        )
+        texts.add((tmp_path / "out.svg").read_bytes())
+    assert len(texts) == 1
+
+
+def test_flags_win_over_yaml_and_yaml_over_defaults(picture, tmp_path):
+    (tmp_path / "c.yaml").write_text("paths: 5\nquality: draft\ntolerance: 2\n")
+    assert run("vectorize", picture, "--config", tmp_path / "c.yaml", "--paths", "3") == 0
+    metadata = re.search(r"<metadata>(.*)</metadata>", (tmp_path / "scene.svg").read_text())
+    settings = json.loads(metadata[1])["settings"]
+    assert settings == {"paths": 3, "quality": "draft", "tolerance": 2.0, "size": 512, "levels_count": 5}
+
+
+# What is said
+
+
+def test_quiet_says_nothing(picture, capsys):
+    assert run("vectorize", picture, *DRAFT, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_verbose_says_a_line_for_each_stage(picture, capsys):
+    assert run("vectorize", picture, *DRAFT, "--verbose") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("compiling")]
+    assert len(lines) == 7
+    assert all(re.search(r": \d+\.\d\d s", line) for line in lines[:6])
+
+
+def test_score_prints_a_table_or_json(picture, tmp_path, capsys):
+    run("vectorize", picture, *DRAFT)
+    capsys.readouterr()
+    assert run("score", tmp_path / "scene.svg", picture) == 0
+    assert re.search(r"PSNR\s+\d+\.\d+ dB", capsys.readouterr().out)
+    assert run("score", tmp_path / "scene.svg", picture, "--json") == 0
+    figures = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert figures["psnr"] > 20
+
+
+def test_score_of_an_identical_picture_is_valid_json(tmp_path, capsys):
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "red.png")
+    (tmp_path / "red.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="#f00" d="M0 0H8V8H0Z"/></svg>'
+    )
+    assert run("score", tmp_path / "red.svg", tmp_path / "red.png", "--json") == 0
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["psnr"] is None
+
+
+def test_help_and_version(capsys):
+    assert run("--version") == 0
+    assert re.fullmatch(r"layervec \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    assert run("-h") == 0
+    assert "layervec vectorize photo.jpg" in capsys.readouterr().out
+    for command in ("vectorize", "score"):
+        assert run(command, "-h") == 0
+        shown = capsys.readouterr()
+        assert "Examples:" in shown.out
+        assert "pydantic" not in shown.out.lower()
+        assert "None" not in shown.out
+        assert shown.err == ""
+
+
+def test_our_fault_is_exit_1(picture, monkeypatch, capsys):
+    monkeypatch.setattr("layervec.tree.build", lambda raster, levels: 1 / 0)
+    assert run("vectorize", picture, *DRAFT) == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"layervec: [^\n]*ZeroDivisionError: division by zero[^\n]*report[^\n]*\n", said)
+    assert run("vectorize", picture, *DRAFT, "--verbose") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+# Separate processes
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from layervec.cli import main; main(['vectorize', '--help']);"
+        "sys.exit(', '.join({'numpy', 'numba', 'cv2', 'PIL'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_terminal_without_utf8(picture):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    process = spawn("score", "--help", env=environment)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, b"")
+    assert out.isascii()
+    svg = picture.with_name("größe.svg")
+    svg.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"/>')
+    process = spawn("score", svg, picture, env=environment)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, b"")
+    assert out.isascii()
+
+
+def test_reader_that_has_gone(picture):
+    process = spawn("--help")
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_no_half_file(number, tmp_path):
+    target = tmp_path / "out.svg"
+    target.write_text("old")
+    work = tmp_path / "work"
+    # Tests in the background may ignore SIGINT, and children would inherit that.
+    process = spawn(
+        *(
+            "vectorize",
+            EXAMPLES / "stilllife.png",
+            "-o",
+            target,
+            "--quality",
+            "best",
+            "--size",
+            256,
+            "--workdir",
+            work,
+        ),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    start = time.monotonic()
+    while not (work / "stages" / "00-arrange.svg").exists() and time.monotonic() < start + 60:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=30)
+    assert (process.returncode, out, error) == (130, b"", b"layervec: interrupted.\n")
+    assert target.read_text() == "old"
+    assert not list(tmp_path.rglob("*.tmp"))
