@@ -1,4 +1,4 @@
-"""The command line from the outside: odd pictures, one sentence for every misuse, exit codes, and interrupts."""
+"""The command line from outside: odd pictures, one sentence for every misuse, exit codes, interrupts."""
 
 from __future__ import annotations
 
@@ -86,6 +86,13 @@ def half_clear(path):
     image.save(path)
 
 
+def glass(path):
+    """One opacity all over: shapes inside others must not add up to something darker."""
+    image = scene()
+    image.putalpha(128)
+    image.save(path)
+
+
 def grey_alpha(path):
     scene(mode="LA").save(path)
 
@@ -124,6 +131,7 @@ ODD = {
     one_colour: (40, 30),
     clear: (40, 30),
     half_clear: (64, 48),
+    glass: (64, 48),
     grey_alpha: (64, 48),
     palette: (64, 48),
     deep_grey: (64, 48),
@@ -230,7 +238,7 @@ def bomb(folder):
 
 
 def given(*words, config=None):
-    """Words after a good picture; FOLDER stands for the test's folder, `config` is written to FOLDER/c.yaml."""
+    """Words after a good picture; FOLDER is the test's folder, `config` is what FOLDER/c.yaml says."""
 
     def make(folder):
         scene().save(folder / "scene.png")

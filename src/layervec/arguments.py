@@ -28,7 +28,7 @@ T = TypeVar("T")
 WITHOUT_DEFAULT = ""  # instead of "(default: None)", which says nothing to a person
 A_CORE = "(default: one for each core)"
 _RULE = re.compile(r"[^\w\s]{10,}")  # a line that tyro draws
-NUMBERS: dict[type, str] = {int: "a whole number", float: "a number"}
+NUMBERS: dict[type[int | float], str] = {int: "a whole number", float: "a number"}
 
 
 Switch = FlagCreatePairsOff[Annotated[bool, arg(help_behavior_hint=WITHOUT_DEFAULT)]]
@@ -59,8 +59,8 @@ class Output:
         Path | None,
         arg(name="output", aliases=["-o"], metavar="OUT.svg", help_behavior_hint=WITHOUT_DEFAULT),
     ] = None
-    """The SVG to write; an existing one is replaced. Without this, the picture's name with .svg,
-    beside the picture; there an SVG that layervec did not make is left alone."""
+    """The SVG to write; an existing one is replaced. Without this, it is named after the picture, beside it.
+    An SVG of that name is replaced only if layervec made it."""
     png: Switch = False
     """Also write a PNG preview beside the SVG, of the picture's size but at most 2048 pixels wide or high.
     It is called OUT.png, or OUT.preview.png where OUT.png is the picture itself."""
@@ -122,8 +122,8 @@ class Score:
 def vectorize(words: Sequence[str]) -> Vectorize:
     """Return what `layervec vectorize` was asked for. Raises InputError; SystemExit(0) after showing help.
 
-    Defaults give way to the YAML file, and that to the flags: the file's settings are the defaults of a second
-    look at the same words.
+    Defaults give way to the YAML file, and that to the flags: the file's settings are the defaults of a
+    second look at the same words.
     """
     asked = _parse(Vectorize, words, "layervec vectorize")
     if asked.run.config is not None:
@@ -148,7 +148,7 @@ def _parse(kind: Callable[..., T], words: Sequence[str], program: str, default: 
     extra: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(box):
-            return tyro.cli(
+            asked: T = tyro.cli(
                 kind,
                 prog=program,
                 description=inspect.cleandoc(kind.__doc__ or ""),
@@ -157,6 +157,7 @@ def _parse(kind: Callable[..., T], words: Sequence[str], program: str, default: 
                 registry=_registry(),
                 **extra,
             )
+            return asked
     except InputError as error:
         raise InputError(f"{str(error).rstrip('.')}; {hint}.") from None
     except SystemExit as end:

@@ -19,7 +19,7 @@ SPECK_AREA = 8.0  # px; contours of a region smaller than this are dropped or fi
 HOLE_CLOSING = 0.03  # radius, in longer sides, to which a shape runs on under a shape painted above it
 OVERLAP = 2  # px that neighbours run on under the one painted above, so that no seam opens
 PLAIN_CONTRAST = 0.3  # colour distance to what lies under a shape at which its outline is drawn at the tolerance asked
-LOOSENESS = (0.7, 2.5)  # least and most factor on the tolerance for shapes that stand out more or less
+LOOSENESS = (0.7, 1.5)  # least and most factor on the tolerance for shapes that stand out more or less
 STIFFNESS = 0.003  # squared colour difference, all channels, that one neighbour on the other side of a border weighs
 SETTLE_ROUNDS = 8  # sweeps over the borders; nearly all pixels have settled after five
 SHOWN_MARGIN = 2.0  # px around what shows of a region where its border is kept exactly
@@ -145,8 +145,9 @@ def regions(tree: RegionTree, plan: Plan, pixels: Float32, wanted: Sequence[int]
     painted = owner >= 0
     masks = []
     for i in wanted:
-        mask = np.ones(owner.shape, dtype=bool) if int(plan.nodes[i]) == 0 else inside[i][owner]
-        if int(plan.nodes[i]) != 0 and mask.any():
+        canvas = int(plan.nodes[i]) == 0 and not see_through[i]
+        mask = np.ones(owner.shape, dtype=bool) if canvas else _own(i, inside, see_through)[owner]
+        if not canvas and mask.any():
             window = _window(mask, closing + OVERLAP + 1)
             near = owner[window]
             above = ((place > place[i]) & ~inside[i, :count] & ~see_through)[near] & painted[window]
@@ -158,6 +159,14 @@ def regions(tree: RegionTree, plan: Plan, pixels: Float32, wanted: Sequence[int]
             mask[window] = part
         masks.append(mask)
     return masks
+
+
+def _own(i: int, inside: Bool, see_through: Bool) -> Bool:
+    """Tell which regions a shape lies under: bool [k + 1]. One that shows through must not add to such a shape."""
+    if not see_through[i]:
+        return np.asarray(inside[i])
+    above = np.flatnonzero(inside[i, :-1] & see_through)
+    return np.asarray(inside[i] & ~inside[above[above != i]].any(axis=0))
 
 
 def _window(mask: Bool, margin: int) -> tuple[slice, slice]:

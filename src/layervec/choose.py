@@ -58,6 +58,10 @@ class Chooser:
         self._shown = np.concatenate([sums[:, :channels], square, area, self._over_ranges(error)[:, None]], axis=1)
         for node in () if painted is None else painted:
             self._cover(int(node))
+            if channels == 4 and self._colour[node, 3] < OPAQUE:
+                # Its outline is drawn already: what shows through would add to it rather than replace it.
+                span = slice(int(node), int(tree.last[node]))
+                self._may[span] &= self._colour[span, 3] > OPAQUE
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
 

@@ -1,9 +1,9 @@
 """The command line: runs what was asked for, writes its files, and turns every end into an exit code.
 
-Refuses to know flags (arguments.py), how a drawing is made (pipeline.py) or measured (score.py). Everything heavy
-loads when a command needs it, so that help and complaints come at once.
+Refuses to know flags (arguments.py), how a drawing is made (pipeline.py) or measured (score.py). What is
+heavy loads when a command needs it, so that help and complaints come at once.
 
-Exit codes: 0 done, 1 our fault, 2 bad input or usage, 130 interrupted. Data goes to stdout, all else to stderr.
+Exit codes: 0 done, 1 our fault, 2 bad input or usage, 130 interrupted. Data goes to stdout, talk to stderr.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ examples:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line with these words (sys.argv without the program's name) and return the exit code."""
+    """Run the command line with these words (default: those of this process) and return the exit code."""
     words = sys.argv[1:] if words is None else list(words)
     _speak_any_encoding()
     try:
@@ -193,7 +193,7 @@ def _save_preview(result: Result, path: Path) -> None:
 
 
 def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> str:
-    """Return one line about a finished drawing, its fidelity rendered and measured as `layervec score` does."""
+    """Return one line about a finished drawing, its measured as `layervec score` does."""
     from layervec import metrics
     from layervec.score import compared, render_svg
 

@@ -66,7 +66,7 @@ def _mode(target: Path) -> int | None:
 
 
 def _temporary(target: Path) -> Path:
-    """Return an unused name beside target, of its own length: target's may already be as long as names may be."""
+    """Return an unused name beside target, of its own length: target's may be as long as names may be."""
     return target.with_name(f".layervec-{secrets.token_hex(8)}.tmp")
 
 

@@ -43,10 +43,10 @@ class _Builder:
         """Layers of the top level: the background alone, then what stands on it."""
         outermost = self.children.get(-1, [])
         if not self.background:
-            return tuple(self._group(outermost, "layer-details"))
+            return tuple(self._group(outermost, "details"))
         base = outermost[0]
         name = f"background, {colour_name(self._paint(base))}"
-        return (Layer("layer-background", name, (self._shape(base),)), *self._group(self.children.get(base, []), "layer-details"))
+        return (Layer("background", name, (self._shape(base),)), *self._group(self.children.get(base, []), "details"))
 
     def _group(self, members: list[int], details_id: str) -> Iterator[Layer | Shape]:
         """Every member as a layer, but the small ones without parts together in one layer on top."""
@@ -63,11 +63,11 @@ class _Builder:
         parts = [j for j in members if j in self.children]
         names = dict(zip(parts, _unique([self._name(j) for j in parts]), strict=True))
         inner += [self._layer(j, names[j]) if j in names else self._shape(j) for j in members]
-        return Layer(f"layer-{i + 1}", name, tuple(inner))
+        return Layer(f"l{i + 1}", name, tuple(inner))
 
     def _shape(self, i: int) -> Shape:
         outline = self.plan.outlines[i]
-        return Shape(f"shape-{i + 1}", outline, self._paint(i), i + 1, even_odd=outline.contours > 1)
+        return Shape(f"s{i + 1}", outline, self._paint(i), i + 1, even_odd=outline.contours > 1)
 
     def _paint(self, i: int) -> Solid:
         return Solid(*(float(value) for value in self.plan.paints[i]))

@@ -14,10 +14,10 @@ import numpy as np
 
 from layervec.types import Bool, Float32, Float64, Int64, Outline, Scene
 
-STEP = 0.35  # px, largest move of a point in one step, at the start of a fit
+STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
 LAST_STEP = 0.04  # px, the same at its end
-MOMENTUM = (0.8, 0.95)  # Adam's decay rates; shorter than usual, as a fit takes tens of steps, not thousands
-QUIET = 0.02  # squared error per px: points whose gradient is well below this move less than others
+MOMENTUM = (0.75, 0.93)  # Adam's decay rates; shorter than usual, as a fit takes tens of steps, not thousands
+QUIET = 0.002  # squared error per px: points whose gradient is well below this move less than others
 SMOOTH_ANGLE = 0.97  # cosine of the angle between handles above which a join counts as smooth
 LONGEST_HANDLE = 0.9  # in chords; longer handles make loops
 SOLVE_EVERY = 10  # steps between two solves for the colours

@@ -97,10 +97,10 @@ class Progress:
 
     def _doing(self, event: Event) -> str:
         words = WORDS[event.stage]
-        return words if event.round is None else f"{words}, round {event.round} of {self._rounds}"
+        return words if not event.round else f"{words}, round {event.round} of {self._rounds}"
 
     def _told(self, event: Event) -> str:
-        """Facts beside the bar; the time left only where it can be told from what was done of the same kind."""
+        """Facts beside the bar; the time left only where it can be told from work of the same kind."""
         if event.stage != "refine" or not FIRST_GUESS < event.done < 1.0:
             return self._facts
         left = (time.perf_counter() - self._start) * (1.0 / event.done - 1.0)
@@ -114,12 +114,12 @@ class Progress:
                 self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _watch_compiler(self) -> None:
-        """Tell when Numba compiles rather than loads a kernel: after the installation, an update, or a lost cache."""
+        """Tell when Numba compiles rather than loads a kernel: after an installation or an update."""
         from numba.core import event as numba_event
 
         tell = self._tell_of_compiling
 
-        class Listener(numba_event.Listener):  # type: ignore[misc]
+        class Listener(numba_event.Listener):
             def on_start(self, event: object) -> None:
                 tell()
 

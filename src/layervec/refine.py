@@ -19,10 +19,10 @@ from layervec.optimize import Fit, optimize, pack
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
-FIRST_SHARE = 0.85  # of the budget is painted before the first round; the rest goes where the error then is
-SWAP_SHARE = 0.12  # of the shapes at most make room for better ones in a round
-NODE_PRICE = 0.5  # squared error over all channels, px, that a node must save to stay
-WORTH = 0.6  # a shape is dropped when it removes less than this share of what a new one would
+FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
+SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
+NODE_PRICE = 0.6  # squared error over all channels, px, that a node must save to stay
+WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 PREFIXES = ((8, 0.03), (32, 0.03), (128, 0.03))  # most ranks shown, and the weight of that drawing when colours are solved
 
 

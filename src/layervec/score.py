@@ -185,7 +185,7 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
 
 
 def compared(raster: Raster, longest: int = LONGEST) -> Float32:
-    """Return a picture as `score` looks at it, its longer side brought to `longest` px, on white: float32 [h, w, 3]."""
+    """Return a picture as `score` sees it, its longer side `longest` px, on white: float32 [h, w, 3]."""
     scale = longest / max(raster.width, raster.height)
     return over(resize(raster, max(1, round(raster.width * scale)), max(1, round(raster.height * scale))))
 

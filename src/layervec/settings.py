@@ -23,15 +23,15 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    paths: int = Field(256, ge=1, le=4096)
+    paths: int = Field(default=256, ge=1, le=4096)
     """Most shapes the drawing may have. Fewer give a simpler picture, more a closer one."""
     quality: Quality = "standard"
     """How much work to spend: draft is a quick preview, best takes several times longer than standard."""
-    size: int = Field(512, ge=16, le=2048)
+    size: int = Field(default=512, ge=16, le=2048)
     """Longer side, in pixels, that the picture is fitted at. The drawing always comes out at the picture's own size."""
-    levels_count: int = Field(5, ge=1, le=10)
+    levels_count: int = Field(default=5, ge=1, le=10)
     """Number of simplified versions of the picture that decide what belongs together."""
-    tolerance: float = Field(1.0, ge=0.1, le=10.0)
+    tolerance: float = Field(default=1.0, ge=0.1, le=10.0)
     """How far, in fitting pixels, a curve may run beside the border it follows. More gives fewer nodes."""
 
 
@@ -53,7 +53,7 @@ class Effort:
 
 EFFORTS: dict[Quality, Effort] = {
     "draft": Effort(rounds=1, steps=(0, 10, 15), round_steps=10, final_steps=15),
-    "standard": Effort(rounds=4, steps=(10, 20, 30), round_steps=25, final_steps=80),
+    "standard": Effort(rounds=6, steps=(10, 20, 30), round_steps=20, final_steps=150),
     "best": Effort(rounds=8, steps=(20, 40, 80), round_steps=60, final_steps=300),
 }
 

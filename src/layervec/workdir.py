@@ -1,14 +1,13 @@
 """The work folder: what was made on the way to a drawing, kept as files that a person can look at.
 
-Listens to events; changes nothing of the run. Knows what each stage's value looks like, not how it comes about.
+Listens to events and changes nothing of the run. Knows what each stage's value is, not how it comes about.
 
-    levels/0.png ...             the picture and its simplified versions, fine to coarse
-    cuts/4.png, 8.png, 16.png ...  the region tree cut into so many regions, in mean colours; up to `paths`
-    masks/001.png ...            white where a picked region lies, by rank in the first drawing; MOST_MASKS at most
-    stages/00-arrange.svg ...    the drawing after each step, in fitting pixels: arrange, round-0 (the first fit),
-                                 round-1, ..., refine
-    result.svg                   the finished drawing
-    run.json                     version, settings, source, seconds of each stage, figures of the score
+    levels/0.png ...           the picture and its simplified versions, fine to coarse
+    cuts/4.png, 8.png, ...     the region tree cut into so many regions, in mean colours; up to `paths`
+    masks/001.png ...          white where a picked region lies, by rank in the first drawing; 64 at most
+    stages/00-arrange.svg ...  the drawing after each step: arrange, round-0 (the first fit), ..., refine
+    result.svg                 the finished drawing
+    run.json                   version, settings, source, seconds of each stage, figures of the score
 All pictures have fitting size. A folder of an earlier run is emptied of exactly these files first.
 """
 
@@ -50,7 +49,7 @@ class WorkDir:
     ) -> None:
         """Make the folder ready. source: the picture's file, which must not be among those that are emptied.
 
-        Raises InputError where the folder cannot be made or written, or where it holds files of somebody else.
+        Raises InputError where the folder cannot be made or written, or where it holds files of others.
         """
         self.folder = Path(folder)
         self._settings = settings
