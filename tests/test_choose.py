@@ -99,7 +99,7 @@ def test_the_background_of_an_opaque_picture_comes_first_in_its_own_colour() -> 
     nodes, paints = choose.choose(built(picture), picture, 12)
     assert nodes[0] == 0
     np.testing.assert_allclose(paints[0], 1.0, atol=2 / 255)
-    assert paints[1:7, :3].max() < 0.2
+    assert (paints[:, :3].max(axis=1) < 0.2).sum() >= 6  # every disc is painted
 
 
 @pytest.mark.parametrize("budget", [1, 2, 7, 40])

@@ -14,7 +14,7 @@ import numpy as np
 from layervec.tree import fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
-LEAST_GAIN = 0.1  # squared error over all channels, px; what a shape must remove at least to be worth a path
+LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 CLEAR = 0.04  # alpha below which a region is not painted at all

@@ -19,7 +19,7 @@ import numpy as np
 from layervec.optimize import Fit
 from layervec.types import Bool, Float64, Int64, Outline
 
-PROBES = 6  # sign pictures; more only steady the estimate
+PROBES = 4  # sign pictures; more only steady the estimate
 SAMPLES = 8  # points a segment at which merged and original curve are compared
 PARAMETER_ROUNDS = 3  # reparametrisations of a merged cubic
 HANDLE_WEIGHT = 3 / 35  # integral of the squared Bernstein weight of a handle over its segment
@@ -28,12 +28,26 @@ MOST_SHIFT = 4.0  # px that a border may move at all, however little it shows
 FEWEST_SEGMENTS = 3  # a contour keeps at least so many
 
 
-def drop_nodes(fit: Fit, width: int, height: int, price: float, threads: int | None = None) -> Fit:
-    """Return the fit with fewer nodes: those whose loss is expected to cost less than `price` squared error.
+def drop_nodes(
+    fit: Fit,
+    width: int,
+    height: int,
+    price: float,
+    *,
+    subsets: Sequence[tuple[Bool, float]] | None = None,
+    threads: int | None = None,
+) -> Fit:
+    """Return the fit with fewer nodes: without those whose loss is expected to cost less than `price` squared error.
 
-    width, height: canvas, px. Nodes on the canvas border and contours of three segments stay.
+    width, height: canvas, px. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each,
+    so that borders which only a simpler version of the drawing shows keep their form as well. Nodes on the canvas
+    border and contours of three segments stay.
     """
-    stiffness = _stiffness(fit, width, height, threads)
+    stiffness = np.zeros(sum(outline.segments for outline in fit.outlines))
+    sizes = [outline.segments for outline in fit.outlines]
+    for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
+        part = Fit(tuple(o for o, show in zip(fit.outlines, shown, strict=True) if show), fit.paints[shown])
+        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(part, width, height, threads)
     outlines = []
     at = 0
     for outline in fit.outlines:

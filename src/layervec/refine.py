@@ -21,9 +21,10 @@ from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
-NODE_PRICE = 0.6  # squared error over all channels, px, that a node must save to stay
+FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
+NODE_PRICE = 0.75  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
-PREFIXES = ((8, 0.03), (32, 0.03), (128, 0.03))  # most ranks shown, and the weight of that drawing when colours are solved
+PREFIXES = ((8, 0.04), (32, 0.04), (128, 0.02)) # most ranks shown, and the weight of that drawing when colours are solved
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,16 @@ def refine(
     """
     if not len(plan):
         return plan
-    run = _Run(tree, pixels, tolerance, threads, on_progress, effort.rounds * effort.round_steps + sum(effort.steps) + effort.final_steps)
+    steps = sum(effort.steps) + effort.rounds * effort.round_steps + FINAL_FITS * effort.final_steps
+    run = _Run(tree, pixels, tolerance, threads, on_progress, steps)
     plan = run.fit(plan, sum(effort.steps), 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
         plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
         plan = run.fit(plan, effort.round_steps, number)
-    return run.ranked(run.fit(run.thinned(plan), effort.final_steps, effort.rounds))
+    for _ in range(FINAL_FITS):
+        plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds)
+    return run.ranked(plan)
 
 
 class _Run:
@@ -115,7 +119,11 @@ class _Run:
     def thinned(self, plan: Plan) -> Plan:
         """Drop the nodes that are not worth their place."""
         height, width = self.target.shape[1:]
-        return self._stacked(plan, lambda fit, order: drop_nodes(fit, width, height, NODE_PRICE, self.threads))
+
+        def work(fit: Fit, order: Int64) -> Fit:
+            return drop_nodes(fit, width, height, NODE_PRICE, subsets=_subsets(order), threads=self.threads)
+
+        return self._stacked(plan, work)
 
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""

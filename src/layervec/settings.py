@@ -52,9 +52,9 @@ class Effort:
 
 
 EFFORTS: dict[Quality, Effort] = {
-    "draft": Effort(rounds=1, steps=(0, 10, 15), round_steps=10, final_steps=15),
-    "standard": Effort(rounds=6, steps=(10, 20, 30), round_steps=20, final_steps=150),
-    "best": Effort(rounds=8, steps=(20, 40, 80), round_steps=60, final_steps=300),
+    "draft": Effort(rounds=1, steps=(0, 10, 15), round_steps=10, final_steps=8),
+    "standard": Effort(rounds=6, steps=(10, 20, 30), round_steps=20, final_steps=100),
+    "best": Effort(rounds=8, steps=(20, 40, 80), round_steps=60, final_steps=150),
 }
 
 
