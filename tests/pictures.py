@@ -1,12 +1,13 @@
 """Small synthetic pictures, trees and outlines for the tests of the stages.
 
-Pictures are float32 [h, w, 3 or 4], straight alpha, 0..1. Shapes are drawn antialiased, as any drawing program does,
-by averaging SAMPLES x SAMPLES hard samples a pixel; what is true of them is known exactly.
+Pictures are float32 [h, w, 3 or 4], straight alpha, 0..1. Shapes are drawn antialiased, as any drawing
+program does, by averaging SAMPLES x SAMPLES hard samples a pixel; what is true of them is known exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, wraps
 
 import cv2
 import numpy as np
@@ -16,6 +17,17 @@ from layervec.types import Outline, Raster, RegionTree
 SAMPLES = 8  # a side, hard samples averaged to one pixel
 WHITE, BLACK, RED, BLUE = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.85, 0.1, 0.1), (0.1, 0.2, 0.8)
 GREEN, YELLOW, SKY, NAVY = (0.1, 0.6, 0.2), (0.95, 0.85, 0.2), (0.55, 0.8, 0.95), (0.05, 0.1, 0.3)
+
+
+def drawn_once(draw):
+    """Keep what a function of plain values draws, and hand out copies."""
+    kept = cache(draw)
+
+    @wraps(draw)
+    def copied(*values, **named):
+        return kept(*values, **named).copy()
+
+    return copied
 
 
 def grid(height, width, samples=SAMPLES):
@@ -30,12 +42,14 @@ def averaged(fine, samples=SAMPLES):
     return fine.reshape(h, samples, w, samples, *fine.shape[2:]).mean(axis=(1, 3))
 
 
+@drawn_once
 def disc(height, width, cx, cy, radius):
     """Return the coverage of a disc: float64 [h, w]."""
     y, x = grid(height, width)
     return averaged(np.hypot(x - cx, y - cy) < radius)
 
 
+@drawn_once
 def star(height, width, cx, cy, radius):
     """Return the coverage of the star that `star_outline` describes: float64 [h, w]."""
     nodes = star_nodes(cx, cy, radius) * SAMPLES
@@ -67,20 +81,24 @@ def two_discs(ground=WHITE, colours=(RED, BLUE), height=72, width=96):
     return painted(ground, (first, colours[0]), (second, colours[1])), (first, second)
 
 
+@drawn_once
 def three_discs(height=96, width=128):
     """Return three flat discs apart from each other on a light ground."""
     places = ((30, 32, 20, RED), (86, 36, 26, BLUE), (52, 74, 15, GREEN))
-    return painted((0.96, 0.94, 0.88), *((disc(height, width, x, y, r), colour) for x, y, r, colour in places))
+    discs = [(disc(height, width, x, y, r), colour) for x, y, r, colour in places]
+    return painted((0.96, 0.94, 0.88), *discs)
 
 
+@drawn_once
 def nested_discs(size=96):
     """Return a disc on a disc on a disc on a ground, and a small disc by itself."""
     c = size / 2
-    rings = ((0.42, SKY), (0.29, NAVY), (0.14, YELLOW))
+    rings = ((0.36, NAVY), (0.26, (0.1, 0.35, 0.6)), (0.14, (0.25, 0.65, 0.8)))
     shapes = [(disc(size, size, c, c, share * size), colour) for share, colour in rings]
     return painted(WHITE, *shapes, (disc(size, size, size - 6, 6, 3), RED))
 
 
+@drawn_once
 def scenery(height=96, width=128):
     """Return a busier opaque picture: sky, sun, hills, a house with door, window and roof, no two alike."""
     y, x = grid(height, width)
@@ -92,8 +110,21 @@ def scenery(height=96, width=128):
     window = averaged((abs(x - 74) < 3.5) & (abs(y - 54) < 3.5))
     return painted(
         SKY, (disc(height, width, 24, 22, 12), YELLOW), (hill, (0.35, 0.65, 0.3)), (near, (0.15, 0.4, 0.2)),
-        (house, (0.9, 0.8, 0.65)), (roof, (0.6, 0.2, 0.15)), (door, (0.35, 0.2, 0.1)), (window, (0.2, 0.3, 0.5)),
+        (house, (0.9, 0.8, 0.65)), (roof, (0.6, 0.2, 0.15)), (door, (0.35, 0.2, 0.1)),
+        (window, (0.2, 0.3, 0.5)),
     )  # fmt: skip
+
+
+@drawn_once
+def confetti(height=64, width=80, count=45, seed=5):
+    """Return many discs of all sizes and colours over each other; no few shapes can draw it."""
+    random = np.random.default_rng(seed)
+    discs = []
+    for k in range(count):
+        radius = 3 + 12 * (1 - k / count) ** 2
+        coverage = disc(height, width, random.uniform(0, width), random.uniform(0, height), radius)
+        discs.append((coverage, tuple(random.uniform(0, 1, 3))))
+    return painted((0.9, 0.9, 0.85), *discs)
 
 
 def noisy(picture, sigma, seed=0):
@@ -132,8 +163,8 @@ def premultiplied(picture):
 def tree_of(labels, nesting: Sequence[object]):
     """Return the region tree with the given nesting, and the node of each number in it.
 
-    labels: [h, w], numbers. nesting: lists of lists and numbers, such as [0, [1, 2]]: every list is a node around
-    its members, every number a leaf.
+    labels: [h, w], numbers. nesting: lists of lists and numbers, such as [0, [1, 2]]: every list is a node
+    around its members, every number a leaf.
     """
     parent: list[int] = []
     last: list[int] = []

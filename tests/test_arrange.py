@@ -28,8 +28,8 @@ def border_length(owner):
 
 
 def settled(owner, pixels, colours, stiffness=STIFFNESS, rounds=ROUNDS):
-    owner, pixels, colours = (np.ascontiguousarray(values) for values in (owner, pixels, colours))
-    return settle(owner.astype(np.int32), pixels.astype(np.float32), colours.astype(np.float32), stiffness, rounds)
+    pixels, colours = (np.ascontiguousarray(values, dtype=np.float32) for values in (pixels, colours))
+    return settle(np.ascontiguousarray(owner, dtype=np.int32), pixels, colours, stiffness, rounds)
 
 
 # Borders
@@ -50,7 +50,7 @@ def test_sharp_edges_and_thin_lines_stay(drawn) -> None:
 
 
 def test_a_ragged_border_of_little_contrast_is_smoothed() -> None:
-    y, x = np.mgrid[:60, :80]
+    _, x = np.mgrid[:60, :80]
     ragged = np.random.default_rng(4).integers(-1, 2, 60)[:, None]
     owner = (x >= 40 + ragged).astype(int)
     colours = np.array([(0.50, 0.50, 0.50), (0.53, 0.53, 0.53)])
@@ -64,8 +64,8 @@ def test_a_ragged_border_of_little_contrast_is_smoothed() -> None:
 
 
 def partitions():
-    side = st.integers(1, 14)
-    return st.tuples(side, side).flatmap(lambda shape: hnp.arrays(np.int32, shape, elements=st.integers(0, 3)))
+    shapes = st.tuples(st.integers(1, 14), st.integers(1, 14))
+    return shapes.flatmap(lambda shape: hnp.arrays(np.int32, shape, elements=st.integers(0, 3)))
 
 
 @given(partitions(), st.integers(0, 100), st.sampled_from([0.0, 0.003, 0.1, 10.0]))
@@ -84,16 +84,14 @@ def test_settling_comes_to_rest_and_invents_nothing(owner, seed, stiffness) -> N
 
 @given(partitions(), st.integers(0, 100))
 @settings(max_examples=40, deadline=None)
-def test_pixels_with_no_border_beside_them_stay_in_a_round(owner, seed) -> None:
-    """Blocks of 6 x 6: a change can only enter from a border pixel, so block centres cannot change in one round.
-
-    Rows are settled from top left on, and a change spreads with them; so only the first border in that order is sure.
-    """
+def test_pixels_ahead_of_the_first_border_stay_in_a_round(owner, seed) -> None:
+    """A change spreads in the order of pixels; what comes before any border cannot have changed yet."""
     random = np.random.default_rng(seed)
     owner = np.kron(owner, np.ones((6, 6), np.int32))
     out = settled(owner, random.random((*owner.shape, 3)), random.random((4, 3)), 0.01, 1)
-    differs = cv2.dilate(owner.astype(np.uint8), np.ones((3, 3))) != cv2.erode(owner.astype(np.uint8), np.ones((3, 3)))
-    first = int(np.argmax(differs.ravel())) if differs.any() else owner.size
+    values, box = owner.astype(np.uint8), np.ones((3, 3))
+    border = cv2.dilate(values, box) != cv2.erode(values, box)
+    first = int(np.argmax(border.ravel())) if border.any() else owner.size
     np.testing.assert_array_equal(out.ravel()[:first], owner.ravel()[:first])
 
 
@@ -211,9 +209,9 @@ def test_only_the_wanted_masks_are_drawn_and_they_do_not_depend_on_what_else_is_
 
 def test_a_hole_whose_content_is_painted_on_top_is_filled() -> None:
     labels = ring_labels()
-    for nesting, nodes_of in (([0, [1, 2]], lambda n: [0, n[1] - 1, n[2]]), ([0, 1, 2], lambda n: [0, n[1], n[2]])):
+    for nesting, up in (([0, [1, 2]], 1), ([0, 1, 2], 0)):  # inside the ring's node, and beside it
         found, node_of = tree_of(labels, nesting)
-        plan = plan_of(nodes_of(node_of), (0, 1, 2))
+        plan = plan_of([0, node_of[1] - up, node_of[2]], (0, 1, 2))
         ring = arrange.regions(found, plan, pixels_of(labels), [1])[0]
         assert ring[24, 30]
         np.testing.assert_array_equal(ring, labels > 0)
@@ -249,14 +247,14 @@ def test_parents_run_on_under_their_children() -> None:
     parents = arrange.nest(found, plan.nodes)
     shown = arrange._settled(found, plan, pixels)
     masks = arrange.regions(found, plan, pixels, range(len(plan)))
-    nested = [i for i in range(len(plan)) if parents[i] >= 0]
-    assert len(nested) == 4
-    for i in nested:
+    checked = 0
+    for i in np.flatnonzero(parents >= 0):
         depth = cv2.distanceTransform((shown == i).astype(np.uint8), cv2.DIST_L2, 3)
         inside = depth > arrange.HIDDEN_RETREAT + 0.5  # where a border is hidden it steps back a little
-        assert inside.any()
+        checked += int(inside.sum())
         for above in ancestors(parents, i):
             assert masks[above][inside].all()
+    assert checked > 1000
 
 
 def test_neighbours_run_on_under_the_one_painted_above() -> None:
@@ -335,7 +333,8 @@ def test_regions_that_vanish_are_left_out() -> None:
 def test_loose_tolerance_takes_fewer_nodes() -> None:
     picture = noisy(scenery(), 0.03)
     found, pixels = built(picture), premultiplied(picture)
-    counts = [sum(o.segments for o in arrange.arrange(found, pixels, 12, tolerance).outlines) for tolerance in (0.5, 1.0, 3.0)]
+    plans = [arrange.arrange(found, pixels, 12, tolerance) for tolerance in (0.5, 1.0, 3.0)]
+    counts = [sum(outline.segments for outline in plan.outlines) for plan in plans]
     assert counts[0] > counts[1] > counts[2]
 
 

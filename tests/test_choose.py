@@ -172,8 +172,9 @@ def test_the_dominant_colour_is_that_of_the_many() -> None:
     colours = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
     np.testing.assert_allclose(choose.dominant_colour(colours, np.array([60.0, 40.0])), 1.0, atol=0.01)
     np.testing.assert_allclose(choose.dominant_colour(colours, np.array([40.0, 60.0])), 0.0, atol=0.01)
-    close = np.array([[0.5, 0.5, 0.5], [0.6, 0.5, 0.5]])  # shades of one colour have their mean
-    np.testing.assert_allclose(choose.dominant_colour(close, np.array([1.0, 1.0])), [0.55, 0.5, 0.5], atol=0.005)
+    shades = np.array([[0.5, 0.5, 0.5], [0.6, 0.5, 0.5]])
+    mean = choose.dominant_colour(shades, np.array([1.0, 1.0]))
+    np.testing.assert_allclose(mean, [0.55, 0.5, 0.5], atol=0.005)
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=8))

@@ -6,14 +6,28 @@ import re
 
 import numpy as np
 import pytest
-from pictures import cut_out, disc, nested_discs, premultiplied, raster, scenery, tree_of
+from pictures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    RED,
+    WHITE,
+    YELLOW,
+    cut_out,
+    disc,
+    nested_discs,
+    premultiplied,
+    raster,
+    scenery,
+    tree_of,
+)
 
 from layervec import arrange, layers, simplify, tree
 from layervec.arrange import Plan
 from layervec.names import colour_name, oklch, place_name
 from layervec.types import Layer, Shape, Solid
 
-COLOURS = np.array([(1, 1, 1), (0.85, 0.1, 0.1), (0.1, 0.2, 0.8), (0.1, 0.6, 0.2), (0.95, 0.85, 0.2), (0, 0, 0)])
+COLOURS = np.array([WHITE, RED, BLUE, GREEN, YELLOW, BLACK])
 
 
 def drawn(picture, budget):
@@ -56,7 +70,7 @@ def structure(item):
 
 def test_layers_mirror_the_nesting() -> None:
     drawing = drawing_of_boxes()
-    assert structure(drawing.root) == [[1], [2, [3, 4]], [5, 6]]
+    assert structure(drawing.root) == [[1], [2, [3, 4]], [6, 5]]  # of siblings the larger first
     background, outer, details = drawing.root.children
     assert background.name == "background, white"
     assert outer.name.startswith("red, ")
@@ -71,7 +85,8 @@ def test_a_region_without_parts_that_is_large_is_a_layer_of_its_own() -> None:
     labels[2:18, 90:118] = 4
     drawing = by_hand(labels, [0, 1, 2, 3, 4, 5], lambda n: [0, n[4], n[5]], (0, 4, 5))
     assert structure(drawing.root) == [[1], [2], [3]]
-    assert [child.name for child in drawing.root.children] == ["background, white", "yellow, upper right", "details"]
+    names = [child.name for child in drawing.root.children]
+    assert names == ["background, white", "yellow, upper right", "details"]
 
 
 def test_without_a_background_everything_is_on_the_top_level() -> None:
@@ -84,6 +99,7 @@ def test_a_glassy_canvas_is_no_background() -> None:
     found, node_of = tree_of(boxes(), [0, 1, 2, 3, 4, 5])
     paints = np.array([[1, 1, 1, 0.5], [0, 0, 1, 1.0]])
     pixels = np.full((90, 120, 4), 0.5, np.float32)
+    pixels[20:80, 10:80] = (0, 0, 1, 1)
     plan = arrange.add_outlines(Plan(np.array([0, node_of[1]]), (), paints), found, pixels, 1.0)
     drawing = layers.drawing(found, plan)
     assert not any(layer.name.startswith("background") for layer in drawing.root.layers())
@@ -177,12 +193,13 @@ def test_an_empty_plan_is_an_empty_drawing() -> None:
 @pytest.mark.parametrize(
     ("code", "name"),
     [
-        ("ffffff", "white"), ("fefefe", "white"), ("000000", "black"), ("0a0a0a", "black"), ("808080", "grey"),
-        ("303030", "dark grey"), ("d0d0d0", "light grey"), ("ff0000", "red"), ("8b0000", "dark red"),
-        ("000080", "dark blue"), ("0000ff", "blue"), ("add8e6", "light teal"), ("00ff00", "green"),
-        ("006400", "dark green"), ("90ee90", "light green"), ("ffff00", "yellow"), ("ffa500", "orange"),
-        ("8b4513", "brown"), ("f5f5dc", "light beige"), ("808000", "olive"), ("008080", "teal"),
-        ("800080", "dark purple"), ("ff00ff", "purple"), ("ffc0cb", "light pink"), ("ff1493", "pink"),
+        ("ffffff", "white"), ("fefefe", "white"), ("000000", "black"), ("0a0a0a", "black"),
+        ("808080", "grey"), ("303030", "dark grey"), ("d0d0d0", "light grey"), ("ff0000", "red"), ("8b0000", "dark red"),
+        ("000080", "dark blue"), ("0000ff", "blue"), ("add8e6", "light blue"), ("00ff00", "green"),
+        ("004000", "dark green"), ("c8f7c8", "light green"), ("ffff00", "yellow"), ("ffa500", "orange"),
+        ("8b4513", "brown"), ("f5e6c8", "light beige"), ("808000", "olive"), ("008080", "teal"),
+        ("800080", "purple"), ("400040", "dark purple"), ("ff00ff", "magenta"),
+        ("ffc0cb", "light pink"), ("ff1493", "pink"),
     ],
 )  # fmt: skip
 def test_known_colours_have_their_names(code, name) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from pictures import averaged, disc, grid, jpeg, noisy, painted, raster, tree_of, two_discs
+from pictures import disc, grid, jpeg, noisy, painted, raster, tree_of, two_discs
 
 from layervec import simplify, tree
 from layervec.types import RegionTree
@@ -65,7 +65,7 @@ def check_numbering(found: RegionTree, shape):
 
 
 @given(pictures())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_laws_of_any_tree(picture) -> None:
     source = raster(picture)
     found = tree.build(source, [source])
@@ -84,7 +84,7 @@ def test_laws_of_any_tree(picture) -> None:
 
 
 @given(pictures(), st.integers(1, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_cuts_are_nested_partitions(picture, regions) -> None:
     source = raster(picture)
     found = tree.build(source, [source])

@@ -20,11 +20,11 @@ HOLE_CLOSING = 0.03  # radius, in longer sides, to which a shape runs on under a
 OVERLAP = 2  # px that neighbours run on under the one painted above, so that no seam opens
 PLAIN_CONTRAST = 0.3  # colour distance to what lies under a shape at which its outline is drawn at the tolerance asked
 LOOSENESS = (0.7, 1.5)  # least and most factor on the tolerance for shapes that stand out more or less
-STIFFNESS = 0.003  # squared colour difference, all channels, that one neighbour on the other side of a border weighs
+STIFFNESS = 0.0015  # squared colour difference, all channels, that one neighbour on the other side of a border weighs
 SETTLE_ROUNDS = 8  # sweeps over the borders; nearly all pixels have settled after five
 SHOWN_MARGIN = 2.0  # px around what shows of a region where its border is kept exactly
-HIDDEN_RETREAT = 1.0  # px that a border that never shows steps back under the shapes above
-HIDDEN_BLUR = 2.0  # px, standard deviation, by which such a border is smoothed
+HIDDEN_RETREAT = 0.5  # px that a border that never shows steps back under the shapes above
+HIDDEN_BLUR = 1.5  # px, standard deviation, by which such a border is smoothed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,7 +223,8 @@ def _run_under(own: Bool, above: Bool, before: Bool, closing: int) -> Bool:
     """Grow a region under what is painted above it.
 
     above: where any later shape shows; before: where one of them is also more important, so that it hides the
-    growth at every level of detail. There bays up to 2 * `closing` px wide and holes are closed.
+    growth at every level of detail. There the region overlaps it, and bays up to 2 * `closing` px wide close; holes
+    close wherever something is painted on top.
     """
     import cv2
 
@@ -231,7 +232,7 @@ def _run_under(own: Bool, above: Bool, before: Bool, closing: int) -> Bool:
     # Outside the window counts as grown, or the closing would eat into the region along the canvas border.
     grown = np.pad((near <= closing).astype(np.uint8), 1, constant_values=1)
     closed = cv2.distanceTransform(grown, cv2.DIST_L2, 3)[1:-1, 1:-1] > closing
-    result = own | (closed & before) | ((near <= OVERLAP) & above)
+    result = own | ((closed | (near <= OVERLAP)) & before)
     return np.asarray(result | (_holes(result) & above))
 
 

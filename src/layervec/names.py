@@ -25,6 +25,7 @@ HUES = (  # upper end of each hue range in degrees of OKLCH, and its name
 )
 EARTH_CHROMA = 0.09  # orange and yellow paler than this are beige or brown
 BROWN_LIGHTNESS = 0.62  # orange darker than this is brown, yellow is olive
+PURPLE_LIGHTNESS = 0.5  # magenta darker than this is purple; CSS gives both names to one hue
 ROWS = ("upper", "", "lower")
 COLUMNS = ("left", "", "right")
 
@@ -41,6 +42,8 @@ def colour_name(paint: Solid) -> str:
         name = "brown"
     elif name == "yellow" and lightness < BROWN_LIGHTNESS:
         name = "olive"
+    elif name == "magenta" and lightness < PURPLE_LIGHTNESS:
+        name = "purple"
     if lightness < (0.35 if name == "brown" else 0.42):
         return f"dark {name}"
     return f"light {name}" if lightness > 0.8 and chroma < 0.13 else name

@@ -67,8 +67,8 @@ def write(drawing: Drawing) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<svg xmlns="{SVG}" xmlns:inkscape="{INKSCAPE}" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}">',
-        f"  <title>{escape_text(drawing.title)}</title>",
-        f"  <metadata>{escape_text(metadata)}</metadata>",
+        f" <title>{escape_text(drawing.title)}</title>",
+        f" <metadata>{escape_text(metadata)}</metadata>",
     ]
     for child in drawing.root.children:
         lines.extend(_element(child, depth=1))
@@ -104,7 +104,7 @@ def _element(item: Layer | Shape, depth: int) -> Iterator[str]:
     """Yield the lines of a layer or a shape; `depth` is the number of elements around it."""
     if depth >= MAX_DEPTH:
         raise ValueError(f"layers are nested deeper than {MAX_DEPTH}")
-    indent = "  " * depth
+    indent = " " * depth
     if isinstance(item, Shape):
         text = _path(item)
         if text:

@@ -12,15 +12,16 @@ with thousands of neighbours would otherwise be scanned thousands of times.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from layervec.types import Float32, Float64, Int32, Int64
+from layervec.compiled import inner, kernel
+
+from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 GROWTH_BEFORE_RESCAN = 1.1  # a region's edges are priced anew when its area has grown by this factor
+HEAP_ROOM = 12  # heap entries an edge; pictures tried need up to 5
 BORDER_EXPONENT = -0.25  # merge cost falls with the length of the shared border to this power (DESIGN, region tree)
 
 
-@njit(cache=True, nogil=True)
 def absorb_fringes(pixels: Float32, least_contrast: float, purity: float, slope: float) -> Float32:
     """Snap antialiased transition pixels to the nearer of the two colours that they mix.
 
@@ -29,8 +30,14 @@ def absorb_fringes(pixels: Float32, least_contrast: float, purity: float, slope:
     by at most `purity` of that contrast, and where the colours change by at most `slope` of the contrast one pixel
     further out. Lines and dots are extremes, not mixtures, and stay.
     """
-    h, w, channels = pixels.shape
     out = pixels.copy()
+    _absorb(pixels, least_contrast, purity, slope, out)
+    return out
+
+
+@kernel
+def _absorb(pixels: Float32, least_contrast: float, purity: float, slope: float, out: Float32) -> None:
+    h, w, channels = pixels.shape
     for y in range(h):
         for x in range(w):
             best = least_contrast * least_contrast
@@ -73,10 +80,9 @@ def absorb_fringes(pixels: Float32, least_contrast: float, purity: float, slope:
             if best_y >= 0:
                 for c in range(channels):
                     out[y, x, c] = pixels[best_y, best_x, c]
-    return out
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _find(parent: Int32, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -84,16 +90,16 @@ def _find(parent: Int32, i: int) -> int:
     return i
 
 
-@njit(cache=True, nogil=True)
-def _distance(a: Float32, b: Float32, f: int) -> float:
+@inner
+def _cost(mean: Float32, area: Float64, a: int, b: int) -> float:
+    """Ward's cost of merging regions a and b."""
     total = np.float32(0)
-    for k in range(f):
-        d = a[k] - b[k]
+    for k in range(mean.shape[1]):
+        d = mean[a, k] - mean[b, k]
         total += d * d
-    return total
+    return total * (area[a] * area[b] / (area[a] + area[b]))
 
 
-@njit(cache=True, nogil=True)
 def leaves(features: Float32, h: int, w: int, most: int) -> Int32:
     """Group pixels to at most `most` small regions, each pixel with those that it differs least from.
 
@@ -101,64 +107,82 @@ def leaves(features: Float32, h: int, w: int, most: int) -> Int32:
     Returns int32 [h * w], labels 0 .. n - 1 in order of first appearance.
     """
     n = h * w
-    f = features.shape[1]
-    parent = np.arange(n).astype(np.int32)
-    mean = features.copy()
-    area = np.ones(n, np.float32)
-    best_cost = np.empty(n, np.float32)
-    best = np.empty(n, np.int32)
+    parent = np.arange(n, dtype=np.int32)
+    mean, area = features.copy(), np.ones(n)
+    best_cost, best = np.empty(n), np.empty(n, np.int32)
     count = n
     while count > most:
         best_cost[:] = np.inf
-        for p in range(n):
-            x = p % w
-            a = _find(parent, p)
-            for step in range(2):
-                if step == 0:
-                    if x + 1 >= w:
-                        continue
-                    q = p + 1
-                else:
-                    if p + w >= n:
-                        continue
-                    q = p + w
-                b = _find(parent, q)
-                if a == b:
-                    continue
-                cost = _distance(mean[a], mean[b], f) * (area[a] * area[b] / (area[a] + area[b]))
-                if cost < best_cost[a]:
-                    best_cost[a] = cost
-                    best[a] = b
-                if cost < best_cost[b]:
-                    best_cost[b] = cost
-                    best[b] = a
-        for i in range(n):
-            if parent[i] != i or best_cost[i] == np.inf:
+        _find_best(w, parent, mean, area, best_cost, best)
+        count -= _join_best(parent, mean, area, best_cost, best)
+    labels, names = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+    _label(parent, names, labels)
+    return labels
+
+
+@kernel
+def _find_best(w: int, parent: Int32, mean: Float32, area: Float64, best_cost: Float64, best: Int32) -> None:
+    """Find for every region (by its root) the neighbour that is cheapest to join."""
+    n = len(parent)
+    for p in range(n):
+        a = _find(parent, p)
+        for step in range(2):
+            q = p + (1 if step == 0 else w)
+            if q >= n or (step == 0 and q % w == 0):
                 continue
-            best_cost[i] = np.inf  # spent, so that a region that i joined is not joined through i again
-            a, b = i, _find(parent, best[i])
+            b = _find(parent, q)
             if a == b:
                 continue
-            total = area[a] + area[b]
-            for k in range(f):
-                mean[b, k] = (mean[a, k] * area[a] + mean[b, k] * area[b]) / total
-            area[b] = total
-            parent[a] = b
-            count -= 1
-    labels = np.full(n, -1, np.int32)
-    names = np.full(n, -1, np.int32)
+            cost = _cost(mean, area, a, b)
+            if cost < best_cost[a]:
+                best_cost[a] = cost
+                best[a] = b
+            if cost < best_cost[b]:
+                best_cost[b] = cost
+                best[b] = a
+
+
+@kernel
+def _join_best(parent: Int32, mean: Float32, area: Float64, best_cost: Float64, best: Int32) -> int:
+    """Join every region to its cheapest neighbour; return by how many the regions are fewer."""
+    joined = 0
+    for i in range(len(parent)):
+        if parent[i] != i or best_cost[i] == np.inf:
+            continue
+        b = _find(parent, best[i])
+        if i == b:
+            continue
+        _absorb_region(mean, area, b, i)
+        parent[i] = b
+        joined += 1
+    return joined
+
+
+@inner
+def _absorb_region(mean: Float32, area: Float64, into: int, other: int) -> None:
+    """Add region `other` to the mean and area of region `into`."""
+    total = area[into] + area[other]
+    for k in range(mean.shape[1]):
+        mean[into, k] = (mean[other, k] * area[other] + mean[into, k] * area[into]) / total
+    area[into] = total
+
+
+@kernel
+def _label(parent: Int32, names: Int32, labels: Int32) -> None:
     known = 0
-    for p in range(n):
+    for p in range(len(parent)):
         root = _find(parent, p)
         if names[root] < 0:
             names[root] = known
             known += 1
         labels[p] = names[root]
-    return labels
 
 
-@njit(cache=True, nogil=True)
-def _push(keys: Float64, items: Int64, size: int, key: float, item: int) -> None:
+@inner
+def _push(keys: Float64, items: Int64, size: int, key: float, item: int) -> int:
+    """Put an entry into a heap of `size` entries if there is room; return its new size."""
+    if size >= len(keys):
+        return size
     i = size
     while i > 0:
         up = (i - 1) >> 1
@@ -169,11 +193,12 @@ def _push(keys: Float64, items: Int64, size: int, key: float, item: int) -> None
         i = up
     keys[i] = key
     items[i] = item
+    return size + 1
 
 
-@njit(cache=True, nogil=True)
-def _pop(keys: Float64, items: Int64, size: int) -> None:
-    """Remove the top of a heap of `size` entries; the caller counts."""
+@inner
+def _pop(keys: Float64, items: Int64, size: int) -> int:
+    """Remove the top of a heap of `size` entries; return its new size."""
     key, item = keys[size - 1], items[size - 1]
     i = 0
     while True:
@@ -189,92 +214,106 @@ def _pop(keys: Float64, items: Int64, size: int) -> None:
         i = down
     keys[i] = key
     items[i] = item
+    return size - 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _made_at(cost: Float64, node: int, n: int) -> float:
     return cost[node - n] if node >= n else 0.0
 
 
-@njit(cache=True, nogil=True)
 def merge(mean: Float32, area: Float64, ends: Int32, length: Float32) -> tuple[Int32, Float64]:
     """Merge regions pairwise, cheapest first, until one is left (Ward's cost, shorter borders dearer).
 
     mean: [n, f] feature means, area: [n] pixels, ends: [e, 2] touching regions, each pair once,
     length: [e] shared border, pixels. All regions must hang together.
-    Returns (children int32 [n - 1, 2], cost float64 [n - 1]): merge i makes node n + i, whose cost is at least
-    that of the merges below it.
+    Returns (children int32 [n - 1, 2], cost float64 [n - 1]): merge i makes node n + i, whose cost is at
+    least that of the merges below it.
     """
-    n, f = mean.shape
-    edges = len(ends)
-    mean = mean.copy()
-    area = area.copy()
-    # Edge lists: edge e has two half-edges 2e and 2e + 1, chained by region. An edge keeps its ends up to date.
-    a_end = ends[:, 0].copy()
-    b_end = ends[:, 1].copy()
-    length = length.copy()
-    alive = np.ones(edges, np.bool_)
-    chained = np.full(2 * edges, -1, np.int32)
-    head = np.full(n, -1, np.int32)
-    degree = np.zeros(n, np.int32)
-    for e in range(edges):
-        for side in range(2):
-            r = a_end[e] if side == 0 else b_end[e]
-            chained[2 * e + side] = head[r]
-            head[r] = 2 * e + side
-            degree[r] += 1
-    node = np.arange(n).astype(np.int32)  # tree node that a region slot stands for now
-    priced_area = area.copy()
-    seen = np.full(n, -1, np.int32)  # seen[r] = edge that joins the region in hand with r
-    children = np.empty((max(n - 1, 0), 2), np.int32)
-    cost = np.empty(max(n - 1, 0))
+    n, edges = len(mean), len(ends)
+    # Each edge has two half-edges, 2e and 2e + 1, chained by region.
+    halves = ends.ravel()
+    chained, head = np.full(2 * edges, -1, np.int32), np.full(n, -1, np.int32)
+    _chain(halves, chained, head)
+    children, cost = np.empty((n - 1, 2), np.int32), np.empty(n - 1)
+    room = HEAP_ROOM * edges + 64
+    _merge(
+        mean.copy(), area.copy(), ends.copy(), length.copy(), np.ones(edges, np.bool_), chained, head,
+        np.bincount(halves, minlength=n).astype(np.int32), np.arange(n, dtype=np.int32), area.copy(),
+        np.full(n, -1, np.int32), np.empty(room), np.empty(room, np.int64), children, cost,
+    )  # fmt: skip
+    return children, cost
 
-    keys = np.empty(4 * edges + 16)
-    items = np.empty(4 * edges + 16, np.int64)
+
+@kernel
+def _chain(halves: Int32, chained: Int32, head: Int32) -> None:
+    for half in range(len(halves)):
+        chained[half] = head[halves[half]]
+        head[halves[half]] = half
+
+
+@inner
+def _price(mean: Float32, area: Float64, ends: Int32, length: Float32, edge: int) -> float:
+    return _cost(mean, area, ends[edge, 0], ends[edge, 1]) * length[edge] ** BORDER_EXPONENT
+
+
+@inner
+def _other_end(ends: Int32, edge: int, region: int) -> int:
+    return ends[edge, 0] + ends[edge, 1] - region
+
+
+@kernel
+def _merge(
+    mean: Float32,
+    area: Float64,
+    ends: Int32,
+    length: Float32,
+    alive: Bool,  # [e], edges between two regions that are still apart
+    chained: Int32,
+    head: Int32,
+    degree: Int32,  # [n], half-edges in each region's chain
+    node: Int32,  # [n], tree node that a region stands for now
+    priced_area: Float64,  # [n], area when all edges of a region were last priced
+    seen: Int32,  # [n], edge that joins the region in hand with each other one, -1 for none
+    keys: Float64,
+    items: Int64,
+    children: Int32,
+    cost: Float64,
+) -> None:
+    """Do the merges of `merge`. A heap entry that finds no room is left out: every edge has an older one."""
+    n = len(mean)
     size = 0
-    for e in range(edges):
-        a, b = a_end[e], b_end[e]
-        key = _distance(mean[a], mean[b], f) * area[a] * area[b] / (area[a] + area[b])
-        _push(keys, items, size, key * length[e] ** BORDER_EXPONENT, e)
-        size += 1
-
+    for e in range(len(ends)):
+        size = _push(keys, items, size, _price(mean, area, ends, length, e), e)
     done = 0
     while size > 0 and done < n - 1:
         e = items[0]
         key = keys[0]
-        _pop(keys, items, size)
-        size -= 1
+        size = _pop(keys, items, size)
         if not alive[e]:
             continue
-        a, b = a_end[e], b_end[e]
-        now = _distance(mean[a], mean[b], f) * area[a] * area[b] / (area[a] + area[b])
-        now *= length[e] ** BORDER_EXPONENT
+        now = _price(mean, area, ends, length, e)
         if now > key * (1 + 1e-9) and size > 0 and now > keys[0]:
-            _push(keys, items, size, now, e)
-            size += 1
+            size = _push(keys, items, size, now, e)
             continue
+        a, b = ends[e, 0], ends[e, 1]
         if degree[a] < degree[b]:
             a, b = b, a
-        # b joins a, which keeps the longer list
+        # b joins a, which keeps the longer chain
         children[done, 0] = node[a]
         children[done, 1] = node[b]
         cost[done] = max(now, _made_at(cost, node[a], n), _made_at(cost, node[b], n))
-        total = area[a] + area[b]
-        for k in range(f):
-            mean[a, k] = (mean[a, k] * area[a] + mean[b, k] * area[b]) / total
-        area[a] = total
+        _absorb_region(mean, area, a, b)
         node[a] = n + done
         done += 1
         alive[e] = False
         # find out which regions a touches already, dropping dead half-edges on the way
-        previous = -1
+        previous = np.int32(-1)
         half = head[a]
         while half >= 0:
             after = chained[half]
-            o = half >> 1
-            if alive[o]:
-                other = b_end[o] if a_end[o] == a else a_end[o]
-                seen[other] = o
+            if alive[half >> 1]:
+                seen[_other_end(ends, half >> 1, a)] = half >> 1
                 previous = half
             else:
                 degree[a] -= 1
@@ -286,53 +325,35 @@ def merge(mean: Float32, area: Float64, ends: Int32, length: Float32) -> tuple[I
         half = head[b]
         while half >= 0:
             after = chained[half]
-            o = half >> 1
-            if alive[o]:
-                other = b_end[o] if a_end[o] == b else a_end[o]
+            edge = half >> 1
+            if alive[edge]:
+                other = _other_end(ends, edge, b)
                 twin = seen[other]
                 if twin >= 0:
-                    length[twin] += length[o]
-                    alive[o] = False
-                    moved = twin
+                    length[twin] += length[edge]
+                    alive[edge] = False
+                    edge = twin
                 else:
-                    if a_end[o] == b:
-                        a_end[o] = a
-                    else:
-                        b_end[o] = a
+                    ends[edge, 0] = a
+                    ends[edge, 1] = other
                     chained[half] = head[a]
                     head[a] = half
                     degree[a] += 1
-                    seen[other] = o
-                    moved = o
-                if size < len(keys):
-                    key = _distance(mean[a], mean[other], f) * area[a] * area[other] / (area[a] + area[other])
-                    _push(keys, items, size, key * length[moved] ** BORDER_EXPONENT, moved)
-                    size += 1
+                    seen[other] = edge
+                size = _push(keys, items, size, _price(mean, area, ends, length, edge), edge)
             half = after
         rescan = area[a] > GROWTH_BEFORE_RESCAN * priced_area[a]
         if rescan:
             priced_area[a] = area[a]
         half = head[a]
         while half >= 0:
-            o = half >> 1
-            other = b_end[o] if a_end[o] == a else a_end[o]
-            seen[other] = -1
+            edge = half >> 1
+            seen[_other_end(ends, edge, a)] = -1
             if rescan:
-                if size >= len(keys):
-                    grown = np.empty(2 * len(keys))
-                    grown[:size] = keys[:size]
-                    keys = grown
-                    more = np.empty(2 * len(items), np.int64)
-                    more[:size] = items[:size]
-                    items = more
-                key = _distance(mean[a], mean[other], f) * area[a] * area[other] / (area[a] + area[other])
-                _push(keys, items, size, key * length[o] ** BORDER_EXPONENT, o)
-                size += 1
+                size = _push(keys, items, size, _price(mean, area, ends, length, edge), edge)
             half = chained[half]
-    return children[:done], cost[:done]
 
 
-@njit(cache=True, nogil=True)
 def depth_first(children: Int32, n: int) -> tuple[Int32, Int32, Int32]:
     """Number the nodes of a binary merge list depth first, a parent before its children.
 
@@ -340,22 +361,23 @@ def depth_first(children: Int32, n: int) -> tuple[Int32, Int32, Int32]:
     Returns (number int32 [2n - 1] of each old node, parent int32, last int32), the latter two by new number.
     """
     total = n + len(children)
-    number = np.empty(total, np.int32)
-    parent = np.full(total, -1, np.int32)
-    last = np.empty(total, np.int32)
-    size = np.ones(total, np.int32)
+    number, last = np.zeros(total, np.int32), np.zeros(total, np.int32)
+    parent, size = np.full(total, -1, np.int32), np.ones(total, np.int32)
+    _number(children, n, size, number, parent, last)
+    return number, parent, last
+
+
+@kernel
+def _number(children: Int32, n: int, size: Int32, number: Int32, parent: Int32, last: Int32) -> None:
     for i in range(len(children)):
         size[n + i] = 1 + size[children[i, 0]] + size[children[i, 1]]
-    number[total - 1] = 0
-    last[0] = total
+    last[0] = n + len(children)
     for i in range(len(children) - 1, -1, -1):
         here = number[n + i]
-        first, second = children[i, 0], children[i, 1]
-        number[first] = here + 1
-        last[here + 1] = here + 1 + size[first]
-        parent[here + 1] = here
-        start = last[here + 1]
-        number[second] = start
-        last[start] = start + size[second]
-        parent[start] = here
-    return number, parent, last
+        start = here + 1
+        for side in range(2):
+            child = children[i, side]
+            number[child] = start
+            last[start] = start + size[child]
+            parent[start] = here
+            start = last[start]
