@@ -257,17 +257,21 @@ def test_parents_run_on_under_their_children() -> None:
     assert checked > 1000
 
 
-def test_neighbours_run_on_under_the_one_painted_above() -> None:
+def test_neighbours_run_on_under_the_one_painted_above_if_it_is_more_important() -> None:
+    """Else the part below would show at the ranks between the two."""
     labels = np.zeros((40, 60), int)
     box(labels, 1, 5, 5, 35, 30)
     box(labels, 2, 10, 30, 30, 50)
     found, node_of = tree_of(labels, [0, 1, 2])
-    plan = plan_of([0, node_of[1], node_of[2]], (0, 1, 2))
-    lower, upper = arrange.regions(found, plan, pixels_of(labels), [1, 2])
-    assert arrange.stack(found, plan.nodes).tolist() == [0, 1, 2]
-    assert lower[12:28, 30 : 30 + arrange.OVERLAP - 1].all()
-    assert not lower[12:28, 30 + arrange.OVERLAP + 2 :].any()
-    np.testing.assert_array_equal(upper, labels == 2)
+    for numbers, runs_on in (((0, 2, 1), True), ((0, 1, 2), False)):
+        plan = plan_of([0, *(node_of[number] for number in numbers[1:])], numbers)
+        lower, upper = numbers.index(1), numbers.index(2)
+        assert arrange.stack(found, plan.nodes).tolist() == [0, lower, upper]
+        masks = arrange.regions(found, plan, pixels_of(labels), [lower, upper])
+        np.testing.assert_array_equal(masks[1], labels == 2)
+        np.testing.assert_array_equal(masks[0][:, :30], labels[:, :30] == 1)
+        assert masks[0][13:27, 30 : 30 + arrange.OVERLAP - 1].all() == runs_on
+        assert not masks[0][:, 30 + arrange.OVERLAP + 2 :].any()
 
 
 @pytest.mark.parametrize("shape", [(30, 50), (64, 33)])

@@ -194,7 +194,8 @@ def test_an_empty_plan_is_an_empty_drawing() -> None:
     ("code", "name"),
     [
         ("ffffff", "white"), ("fefefe", "white"), ("000000", "black"), ("0a0a0a", "black"),
-        ("808080", "grey"), ("303030", "dark grey"), ("d0d0d0", "light grey"), ("ff0000", "red"), ("8b0000", "dark red"),
+        ("808080", "grey"), ("303030", "dark grey"), ("d0d0d0", "light grey"), ("ff0000", "red"),
+        ("8b0000", "dark red"),
         ("000080", "dark blue"), ("0000ff", "blue"), ("add8e6", "light blue"), ("00ff00", "green"),
         ("004000", "dark green"), ("c8f7c8", "light green"), ("ffff00", "yellow"), ("ffa500", "orange"),
         ("8b4513", "brown"), ("f5e6c8", "light beige"), ("808000", "olive"), ("008080", "teal"),

@@ -65,7 +65,7 @@ def check_numbering(found: RegionTree, shape):
 
 
 @given(pictures())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_laws_of_any_tree(picture) -> None:
     source = raster(picture)
     found = tree.build(source, [source])
@@ -84,7 +84,7 @@ def test_laws_of_any_tree(picture) -> None:
 
 
 @given(pictures(), st.integers(1, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_cuts_are_nested_partitions(picture, regions) -> None:
     source = raster(picture)
     found = tree.build(source, [source])

@@ -16,9 +16,15 @@ https://numba.readthedocs.io/en/stable/developer/caching.html
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from numba import njit
+
+# Before the first kernel loads, or every index in a kernel is looked up among strings, lists and dicts first,
+# which takes a fifth of the time that kernels compile in.
+with suppress(ImportError):
+    from numba.core.typing import arraydecl  # noqa: F401
 
 F = TypeVar("F", bound=Callable[..., Any])
 

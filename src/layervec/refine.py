@@ -22,9 +22,9 @@ from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
-NODE_PRICE = 0.5  # squared error over all channels, px, that a node must save to stay
+NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
-PREFIXES = ((8, 0.1), (32, 0.1), (128, 0.03))  # most ranks shown, and the weight of that drawing when colours are solved
+PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
 
 
 @dataclass(frozen=True, slots=True)
