@@ -70,32 +70,56 @@ class Chooser:
         return np.asarray(running[self.tree.last] - running[:-1])
 
     def pick(self, least_gain: float = LEAST_GAIN) -> bool:
-        """Paint the node with the largest gain; False when none gains more than `least_gain`."""
-        node = int(np.argmax(self.gain))
-        if self.gain[node] <= least_gain:
-            return False
-        self.paint(node)
-        return True
+        """Paint the node with the largest gain; False when none gains more than `least_gain`.
+
+        Gains are those of mean colours. The best node is priced again in the dominant colour that it would get,
+        and another one taken if it is better.
+        """
+        while True:
+            node = int(np.argmax(self.gain))
+            gain = self.gain[node]
+            if gain <= least_gain:
+                return False
+            leaves = self._free_leaves(node)
+            error = self._errors(leaves, self._dominant(leaves)).sum()
+            self.gain[node] = min(gain, self._shown[node, -1] - error)
+            if self.gain[node] >= gain * (1 - 1e-9):
+                self.paint(node)
+                return True
 
     def paint(self, node: int) -> None:
         """Paint this node over its nearest painted ancestor, in the dominant colour of what it shows."""
         span = np.arange(node, int(self.tree.last[node]))
-        free = np.ones(len(span), dtype=bool)
-        for below in self._painted_below(node):
-            free[below - node : int(self.tree.last[below]) - node] = False
-        leaves = span[free & self._is_leaf[span]]
-        colour = dominant_colour(self._colour[leaves], self._area[leaves])
+        free_nodes = span[self._free(node)]
+        leaves = self._free_leaves(node)
+        colour = self._dominant(leaves)
         self.picked.append(node)
         self.gains.append(float(self.gain[node]))
         self.colours.append(colour)
         changed = self._cover(node)
-        offset = ((self._colour[leaves] - colour) ** 2).sum(axis=1)
         error = np.zeros(len(span) + 1)
-        error[leaves - node + 1] = self._spread[leaves] + self._area[leaves] * offset
+        error[leaves - node + 1] = self._errors(leaves, colour)
         running = np.cumsum(error)
-        free_nodes = span[free]
         self._shown[free_nodes, -1] = running[self.tree.last[free_nodes] - node] - running[free_nodes - node]
         self._reprice(np.concatenate([free_nodes, changed]))
+
+    def _free(self, node: int) -> Bool:
+        """Tell which nodes from `node` to its last descendant lie outside painted descendants."""
+        free = np.ones(int(self.tree.last[node]) - node, dtype=bool)
+        for below in self._painted_below(node):
+            free[below - node : int(self.tree.last[below]) - node] = False
+        return free
+
+    def _free_leaves(self, node: int) -> Int64:
+        free = np.flatnonzero(self._free(node)) + node
+        return np.asarray(free[self._is_leaf[free]])
+
+    def _dominant(self, leaves: Int64) -> Float64:
+        return dominant_colour(self._colour[leaves], self._area[leaves])
+
+    def _errors(self, leaves: Int64, colour: Float64) -> Float64:
+        """Squared error of each leaf painted in one colour."""
+        return np.asarray(self._spread[leaves] + self._area[leaves] * ((self._colour[leaves] - colour) ** 2).sum(axis=1))
 
     def _cover(self, node: int) -> Int64:
         """Mark a node painted; return its ancestors up to the nearest painted one, which it now hides a part of."""

@@ -61,6 +61,7 @@ def optimize(
     *,
     moving: Bool | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
+    first_step: float = STEP,
     threads: int | None = None,
     on_step: Callable[[int, float], None] | None = None,
 ) -> Fit:
@@ -68,22 +69,28 @@ def optimize(
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
     points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are solved jointly;
-    by default the whole drawing alone. on_step hears the number of steps done and the loss before the last one.
+    by default the whole drawing alone. first_step: px, how far points move at first; less for a fit that goes on from
+    another. on_step hears the number of steps done and the loss after them. The points with the least loss are kept.
     """
     from layervec import raster
 
     geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
     paints = solve_colours(fit, target, subsets, threads)
-    for step in range(steps):
+    best_loss, best_points = np.inf, geometry.points
+    for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
             paints = solve_colours(Fit(geometry.outlines(), paints), target, subsets, threads)
         scene = pack(fit.outlines, paints)
         scene = Scene(geometry.points.astype(np.float32), scene.contours, scene.paths, scene.paints, scene.even_odd)
         passed = raster.fit_pass(scene, target, threads=threads)
-        share = step / max(1, steps - 1)
-        geometry.move(passed.points, STEP * (LAST_STEP / STEP) ** share)
-        if on_step is not None:
-            on_step(step + 1, float(passed.loss))
+        if passed.loss < best_loss:
+            best_loss, best_points = passed.loss, geometry.points.copy()
+        if on_step is not None and step:
+            on_step(step, float(passed.loss))
+        if step < steps:
+            share = step / max(1, steps - 1)
+            geometry.move(passed.points, first_step * (LAST_STEP / first_step) ** share)
+    geometry.points = best_points
     outlines = geometry.outlines()
     return Fit(outlines, solve_colours(Fit(outlines, paints), target, subsets, threads))
 

@@ -15,12 +15,13 @@ import numpy as np
 from layervec.arrange import Plan, add_outlines, nest, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, rank
 from layervec.economy import drop_nodes
-from layervec.optimize import Fit, optimize, pack
+from layervec.optimize import STEP, Fit, optimize, pack
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
+LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
@@ -110,7 +111,10 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = _subsets(order)
-            return optimize(fit, self.target, steps, subsets=subsets, threads=self.threads, on_step=on_step)
+            first_step = STEP if number == 0 else LATER_STEP
+            return optimize(
+                fit, self.target, steps, subsets=subsets, first_step=first_step, threads=self.threads, on_step=on_step
+            )
 
         fitted = self._stacked(plan, work)
         self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
