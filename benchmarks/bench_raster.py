@@ -128,9 +128,7 @@ def main() -> None:
     if mean:
         print(f"DiffVG takes {mean:.0f} times the CPU time (geometric mean of {len(ratios)} scenes)")
     if options.json is not None:
-        options.json.write_text(
-            json.dumps({"threads": options.threads, "mean_ratio": mean, "scenes": rows}, indent=1)
-        )
+        options.json.write_text(json.dumps({"threads": options.threads, "mean_ratio": mean, "scenes": rows}, indent=1))
 
 
 if __name__ == "__main__":

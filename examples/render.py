@@ -16,9 +16,7 @@ HERE = Path(__file__).parent
 
 def render(drawing: Path) -> bytes:
     """Return the PNG file of an SVG drawing at its own size, one pixel a user unit."""
-    return bytes(
-        resvg_py.svg_to_bytes(svg_string=drawing.read_text(encoding="utf-8"), skip_system_fonts=True)
-    )
+    return bytes(resvg_py.svg_to_bytes(svg_string=drawing.read_text(encoding="utf-8"), skip_system_fonts=True))
 
 
 def main() -> None:

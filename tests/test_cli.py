@@ -31,9 +31,7 @@ def run(*words):
 
 def spawn(*words, **options):
     command = [sys.executable, "-c", "import sys; from layervec.cli import main; sys.exit(main())"]
-    return subprocess.Popen(
-        [*command, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
-    )
+    return subprocess.Popen([*command, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
 def scene(size=(64, 48), mode="RGB"):
@@ -150,9 +148,7 @@ def test_odd_pictures_become_drawings(make, size, tmp_path, capsys):
     assert run("vectorize", source, "-o", target, *DRAFT) == 0, capsys.readouterr().err
     said = capsys.readouterr()
     assert said.out == ""
-    assert re.fullmatch(
-        r".*out\.svg: \d+ shapes? in \d+ layers?, (\d+\.\d dB|exact), [\d.]+ KiB, [\d.]+ s\n", said.err
-    )
+    assert re.fullmatch(r".*out\.svg: \d+ shapes? in \d+ layers?, (\d+\.\d dB|exact), [\d.]+ KiB, [\d.]+ s\n", said.err)
     text = target.read_text()
     assert f'width="{size[0]}" height="{size[1]}" viewBox="0 0 {size[0]} {size[1]}"' in text
     shown = render_svg(text, *size, background=None)
@@ -228,10 +224,7 @@ def bomb(folder):
 
     head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
     data = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(bytes(1000)))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
     )
     (folder / "bomb.png").write_bytes(data)
     return [folder / "bomb.png"]
@@ -334,9 +327,7 @@ def test_misused_commands(words, told, capsys):
 # Names and places
 
 
-@pytest.mark.parametrize(
-    "name", ["with space.png", "größe ☂.png", "dot.ted.png", "bell\x07\nline.png", "noending"]
-)
+@pytest.mark.parametrize("name", ["with space.png", "größe ☂.png", "dot.ted.png", "bell\x07\nline.png", "noending"])
 def test_names(name, tmp_path, capsys):
     scene().save(tmp_path / name, "PNG")
     assert run("vectorize", tmp_path / name, *DRAFT) == 0
@@ -396,10 +387,7 @@ def test_deterministic_whatever_the_threads(tmp_path):
     source = EXAMPLES / "fox.png"
     texts = set()
     for threads in (1, 2, 1):
-        assert (
-            run("vectorize", source, "-o", tmp_path / "out.svg", *DRAFT, "--size", 96, "--threads", threads)
-            == 0
-        )
+        assert run("vectorize", source, "-o", tmp_path / "out.svg", *DRAFT, "--size", 96, "--threads", threads) == 0
         texts.add((tmp_path / "out.svg").read_bytes())
     assert len(texts) == 1
 

@@ -171,9 +171,7 @@ def test_min_area_drops_specks_and_small_holes_only() -> None:
 # --- shapes with recorded bounds -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("radius", "segments"), [(5, 5), (8, 5), (13, 5), (20, 4), (35, 4), (50, 4), (60, 4)]
-)
+@pytest.mark.parametrize(("radius", "segments"), [(5, 5), (8, 5), (13, 5), (20, 4), (35, 4), (50, 4), (60, 4)])
 def test_discs_are_round(radius: float, segments: int) -> None:
     outline = fit(disc(radius), 0.75)
     assert outline.segments <= segments
@@ -272,9 +270,7 @@ def nearest(points: Float64, others: Float64) -> Float64:
 
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24)))
-smooth_masks = st.builds(
-    lambda seed, sigma: noise(sigma, 40, 0.05, seed), st.integers(0, 10_000), st.floats(1.0, 8.0)
-)
+smooth_masks = st.builds(lambda seed, sigma: noise(sigma, 40, 0.05, seed), st.integers(0, 10_000), st.floats(1.0, 8.0))
 
 
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -178,9 +178,7 @@ def test_colour_of_16_bits_is_scaled(colour: int, channels: int) -> None:
 )
 def test_float_tiffs(values: list[float], white: float) -> None:
     image = Image.fromarray(np.array([values], np.float32))
-    np.testing.assert_allclose(
-        load(encoded(image, "TIFF")).pixels[0, :, 0], np.array(values) / white, atol=1e-6
-    )
+    np.testing.assert_allclose(load(encoded(image, "TIFF")).pixels[0, :, 0], np.array(values) / white, atol=1e-6)
 
 
 def test_float_tiff_with_nan_is_refused() -> None:
@@ -310,9 +308,7 @@ def test_bombs_are_refused_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(raw_png(60000, 60000, 8, 2, b""))
     refusal(path, "bomb.png", "too large")
-    path.write_bytes(
-        raw_png(13000, 13000, 1, 0, b"")
-    )  # Pillow warns about this size; here it is only cut off
+    path.write_bytes(raw_png(13000, 13000, 1, 0, b""))  # Pillow warns about this size; here it is only cut off
     refusal(path, "bomb.png")
 
 
@@ -351,9 +347,7 @@ def test_arrays_out_of_range(value: float) -> None:
     st.floats(0, 1),
     st.booleans(),
 )
-def test_damaged_files_load_or_are_refused(
-    form: str, flips: list[tuple[float, int]], cut: float, cuts: bool
-) -> None:
+def test_damaged_files_load_or_are_refused(form: str, flips: list[tuple[float, int]], cut: float, cuts: bool) -> None:
     data = bytearray(SMALL[form])
     for place, value in flips:
         data[int(place * len(data))] = value
@@ -452,9 +446,7 @@ def test_resize_to_the_same_or_no_size() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
-def test_shrinking_while_reading_equals_shrinking_afterwards(
-    mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shrinking_while_reading_equals_shrinking_afterwards(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "BAND_PIXELS", 500)  # many bands
     if mode == "I;16":
         image = Image.fromarray(RNG.integers(0, 65536, (83, 131), np.uint16))
@@ -539,9 +531,7 @@ def test_png_round_trip(tmp_path: Path) -> None:
     assert png_bytes(np.zeros((1, 1, 3))).startswith(b"\x89PNG")
 
 
-def test_failed_writes_leave_the_old_file_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_writes_leave_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "kept.bin"
     write_atomic(path, b"old")
 

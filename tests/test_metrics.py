@@ -37,9 +37,7 @@ def test_ssim_equals_scikit_image_on_flat_pictures():
 @pytest.mark.parametrize(("size", "window"), [((5, 20), 5), ((6, 6), 5), ((3, 9), 3), ((4, 100), 3)])
 def test_ssim_of_small_pictures_uses_the_largest_odd_window_that_fits(size, window):
     a, b = noisy_pair(*size)
-    expected = structural_similarity(
-        a.astype(float), b.astype(float), channel_axis=2, data_range=1, win_size=window
-    )
+    expected = structural_similarity(a.astype(float), b.astype(float), channel_axis=2, data_range=1, win_size=window)
     assert metrics.ssim(a, b) == pytest.approx(expected, abs=SSIM_TOLERANCE)
 
 

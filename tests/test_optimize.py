@@ -90,7 +90,6 @@ def test_losses_fall_and_every_step_is_told() -> None:
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
 
 
-@pytest.mark.xfail(strict=True, reason="a fit begins with steps of 0.5 px; in 8 it does not come back")
 def test_a_short_fit_does_not_spoil_a_good_one() -> None:
     truth = on_ground(SHAPES["disc"], SHAPES["star"])
     target = target_of(truth)

@@ -214,14 +214,10 @@ PREFIXED = {
     "astronaut": photo,
 }
 MOST_BEHIND = 1.6  # error of a prefix, in errors of as many flat regions of the tree
-BASES = pytest.mark.xfail(
-    strict=True, reason="flat bases end in the colour of what is left of them: 2.2 to 4.3"
-)
+BASES = pytest.mark.xfail(strict=True, reason="flat bases end in the colour of what is left of them: 2.2 to 4.3")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[BASES] if name == "scenery" else []) for name in PREFIXED]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[BASES] if name == "scenery" else []) for name in PREFIXED])
 def test_every_prefix_of_ranks_is_a_sensible_picture(name) -> None:
     """Not far behind as many flat regions of the tree, and better with every doubling."""
     source = PREFIXED[name]()

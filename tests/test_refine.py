@@ -64,16 +64,7 @@ def test_the_budget_is_never_exceeded(name, budget) -> None:
         assert np.isfinite(outline.points).all()
 
 
-KNOWN = "every fit starts with steps of 0.5 px again: 51.4 dB after the first fit, 38.3 dB after the last"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=KNOWN)] if name == "three" else [])
-        for name in PICTURES
-    ],
-)
+@pytest.mark.parametrize("name", PICTURES)
 def test_refinement_betters_the_first_plan_or_saves_nodes_for_it(name) -> None:
     """Flat shapes are nearly right at once; then nodes may go for an error of their price."""
     found, pixels, first, plan = refined(PICTURES[name](), 16)

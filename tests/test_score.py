@@ -63,9 +63,7 @@ def test_the_render_has_exactly_the_size_asked_for(size, given):
     pixels = render_svg(text, *size)
     assert pixels.shape == (size[1], size[0], 3)
     assert pixels.dtype == np.float32
-    np.testing.assert_allclose(
-        pixels, np.broadcast_to([16 / 255, 32 / 255, 48 / 255], pixels.shape), atol=1e-6
-    )
+    np.testing.assert_allclose(pixels, np.broadcast_to([16 / 255, 32 / 255, 48 / 255], pixels.shape), atol=1e-6)
 
 
 def test_without_background_alpha_is_straight():
@@ -138,12 +136,7 @@ def test_only_takes_a_choice():
 
 
 def test_shapes_without_rank_come_last_in_document_order():
-    body = (
-        '<rect id="x"/>'
-        + square(2, 0, 0, 5)
-        + '<path id="y" data-rank="two" d="M0 0h1v1z"/>'
-        + square(1, 0, 0, 5)
-    )
+    body = '<rect id="x"/>' + square(2, 0, 0, 5) + '<path id="y" data-rank="two" d="M0 0h1v1z"/>' + square(1, 0, 0, 5)
     orders = [re.findall(r'id="(\w+)"', only(page(body), count)) for count in range(1, 5)]
     assert orders == [["s1"], ["s2", "s1"], ["x", "s2", "s1"], ["x", "s2", "y", "s1"]]
 
@@ -200,9 +193,7 @@ def test_by_rank_doubles_up_to_the_total():
 
 def test_what_is_not_drawn_is_not_counted():
     rect = '<rect width="5" height="5"/>'
-    hidden = "".join(
-        f"<{tag}>{rect}</{tag}>" for tag in ("defs", "clipPath", "mask", "pattern", "symbol", "marker")
-    )
+    hidden = "".join(f"<{tag}>{rect}</{tag}>" for tag in ("defs", "clipPath", "mask", "pattern", "symbol", "marker"))
     hidden += f'<g display="none">{rect}</g><g style="fill:red; display: none">{rect}</g>'
     assert score(page(hidden), np.ones((8, 10, 3), np.float32)).shapes == 0
     assert score(page(hidden), np.ones((8, 10, 3), np.float32)).by_rank == ()
@@ -229,9 +220,7 @@ def test_openings():
 
 
 def test_openings_of_layers_without_ground():
-    text = page(
-        layer("g", square(1, 0, 0, 40)) + layer("a", square(2, 50, 0, 20) + layer("b", square(3, 80, 0, 10)))
-    )
+    text = page(layer("g", square(1, 0, 0, 40)) + layer("a", square(2, 50, 0, 20) + layer("b", square(3, 80, 0, 10))))
     opens = {opening.id: opening.share for opening in score(text, picture(text)).opens}
     assert opens == {"g": 1600 / 8000, "a": 500 / 8000, "b": 100 / 8000}
     assert score(text, picture(text)).opens_worst == 500 / 8000
@@ -242,8 +231,7 @@ def test_many_layers_are_told_apart():
     bare = {7, 30, 31, 64}  # these have nothing beneath
     ground = "".join(square(200 + i, x, y, 10) for i, (x, y) in enumerate(spots) if i not in bare)
     text = page(
-        layer("ground", ground)
-        + "".join(layer(f"l{i}", square(i, x, y, 10)) for i, (x, y) in enumerate(spots))
+        layer("ground", ground) + "".join(layer(f"l{i}", square(i, x, y, 10)) for i, (x, y) in enumerate(spots))
     )
     opens = score(text, picture(text)).opens
     assert {o.id: o.share for o in opens if o.share} == {f"l{i}": 100 / 8000 for i in bare}
@@ -257,8 +245,7 @@ def test_a_seam_is_no_opening():
 
 def test_foreign_files_have_their_top_groups_hidden():
     text = page(
-        f'<g id="x">{GROUND}</g>'
-        f'<g transform="translate(1)">{square(2, 5, 5, 9)}<g>{square(3, 0, 0, 1)}</g></g>'
+        f'<g id="x">{GROUND}</g><g transform="translate(1)">{square(2, 5, 5, 9)}<g>{square(3, 0, 0, 1)}</g></g>'
     )
     result = score(text, picture(text))
     assert (result.layers, result.depth) == (0, 0)

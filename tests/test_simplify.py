@@ -72,10 +72,7 @@ def test_details_vanish_in_the_order_of_their_size() -> None:
     for column, radius in zip(columns, radii, strict=True):
         pixels[np.hypot(x - column, y - 256) <= radius] = 0.7
     kept = np.array(
-        [
-            [(level.pixels[256, column, 0] - 0.3) / 0.4 for column in columns]
-            for level in classic(raster(pixels))
-        ]
+        [[(level.pixels[256, column, 0] - 0.3) / 0.4 for column in columns] for level in classic(raster(pixels))]
     )
     assert (np.diff(kept, axis=0) < 1e-3).all()  # nothing comes back
     assert (np.diff(kept, axis=1) > -1e-3).all()  # the larger lasts longer

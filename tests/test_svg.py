@@ -32,9 +32,7 @@ def outline(*contours):
                             [np.array(handles[:2]), np.array(handles[2:])])]  # fmt: skip
             straight.append(handles is None)
         starts.append(len(points))
-    return Outline(
-        np.array(points, float).reshape(-1, 2), np.array(starts, np.int64), np.array(straight, bool)
-    )
+    return Outline(np.array(points, float).reshape(-1, 2), np.array(starts, np.int64), np.array(straight, bool))
 
 
 def polygon(*nodes):
@@ -487,9 +485,7 @@ def test_entity_declarations_are_refused_where_a_doctype_is_not():
         svg.parse_xml(f"{BOMB}]>{HEAD}<title>&j;</title></svg>")
     with pytest.raises(InputError, match="entities"):
         svg.parse_xml(f'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>{HEAD}&x;</svg>')
-    assert (
-        len(svg.parse_xml(f'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">{HEAD}{PATH}</svg>')) == 1
-    )
+    assert len(svg.parse_xml(f'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">{HEAD}{PATH}</svg>')) == 1
 
 
 def test_too_large_a_text_is_refused(monkeypatch):

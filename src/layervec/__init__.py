@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["InputError", "Result", "Score", "Settings", "score", "vectorize"]
 
-_HOMES = {"Result": "pipeline", "vectorize": "pipeline", "Score": "score", "score": "score", "Settings": "settings"}
+_HOMES = {
+    "Result": "pipeline",
+    "vectorize": "pipeline",
+    "Score": "score",
+    "score": "score",
+    "Settings": "settings",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -187,11 +187,11 @@ def _settled(tree: RegionTree, plan: Plan, pixels: Float32) -> Int32:
     if pixels.shape[2] == 4:
         colours = np.concatenate([colours, plan.paints[:, 3:]], axis=1)
     # One more region stands for unpainted canvas, so that the border of a cut-out settles like any other.
-    colours = np.concatenate([colours, np.zeros((1, colours.shape[1]))]).astype(np.float32)
-    owner = seen(tree, plan.nodes)
-    owner = np.where(owner < 0, len(plan), owner).astype(np.int32)
-    owner = settle(owner, np.ascontiguousarray(pixels), colours, STIFFNESS, SETTLE_ROUNDS)
-    return np.where(owner == len(plan), -1, owner).astype(np.int32)
+    colours = np.concatenate([colours, np.zeros((1, colours.shape[1]))])
+    shown = seen(tree, plan.nodes)
+    owner = np.where(shown < 0, len(plan), shown).astype(np.int32)
+    settled = settle(owner, np.ascontiguousarray(pixels), colours.astype(np.float32), STIFFNESS, SETTLE_ROUNDS)
+    return np.where(settled == len(plan), -1, settled).astype(np.int32)
 
 
 def _inside(parents: Int64) -> Bool:

@@ -31,7 +31,9 @@ class Chooser:
     colour that it was picked with, so no base is left standing for its scraps only.
     """
 
-    def __init__(self, tree: RegionTree, pixels: Float32, painted: Int64 | None = None, drawn: Float32 | None = None) -> None:
+    def __init__(
+        self, tree: RegionTree, pixels: Float32, painted: Int64 | None = None, drawn: Float32 | None = None
+    ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
         pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Pixels of antialiased edges
@@ -119,7 +121,9 @@ class Chooser:
 
     def _errors(self, leaves: Int64, colour: Float64) -> Float64:
         """Squared error of each leaf painted in one colour."""
-        return np.asarray(self._spread[leaves] + self._area[leaves] * ((self._colour[leaves] - colour) ** 2).sum(axis=1))
+        return np.asarray(
+            self._spread[leaves] + self._area[leaves] * ((self._colour[leaves] - colour) ** 2).sum(axis=1)
+        )
 
     def _cover(self, node: int) -> Int64:
         """Mark a node painted; return its ancestors up to the nearest painted one, which it now hides a part of."""

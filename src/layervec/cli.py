@@ -144,9 +144,7 @@ def _target(asked: Vectorize) -> Path:
         raise InputError(f"{asked.image} cannot be read: it is a folder.")
     target = asked.image.with_suffix(".svg")
     if target.is_file() and not _same(target, asked.image) and not _is_ours(target):
-        raise InputError(
-            f"{target} exists and was not made by layervec; use -o, if only to say that it may go."
-        )
+        raise InputError(f"{target} exists and was not made by layervec; use -o, if only to say that it may go.")
     return target
 
 

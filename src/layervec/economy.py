@@ -50,12 +50,9 @@ def drop_nodes(
     for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
         part = Fit(tuple(o for o, show in zip(fit.outlines, shown, strict=True) if show), fit.paints[shown])
         stiffness[np.repeat(shown, sizes)] += weight * _stiffness(part, width, height, threads)
-    outlines = []
-    at = 0
-    for outline in fit.outlines:
-        part = stiffness[at : at + outline.segments]
-        at += outline.segments
-        outlines.append(_thinned(outline, part, price, width, height))
+    parts = np.split(stiffness, np.cumsum(sizes)[:-1])
+    pairs = zip(fit.outlines, parts, strict=True)
+    outlines = [_thinned(outline, part, price, width, height) for outline, part in pairs]
     return Fit(tuple(outlines), fit.paints)
 
 
@@ -65,7 +62,7 @@ def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float6
 
     random = np.random.default_rng(0)
     _, pull_back = raster.render_with_grad(fit.scene(), width, height, threads=threads)
-    total = 0.0
+    total = np.zeros(fit.scene().points.shape)
     for _ in range(PROBES):
         signs = random.integers(0, 2, (height, width, 4)).astype(np.float32) * 2 - 1
         signs[..., 3] = 0.0
@@ -123,7 +120,9 @@ class _Contour:
         if count <= FEWEST_SEGMENTS:
             return False
         before = np.arange(count) - 1
-        merged, lines, cost = _merge(self.cubics[before], self.cubics, self.straight[before] & self.straight, self._weights())
+        merged, lines, cost = _merge(
+            self.cubics[before], self.cubics, self.straight[before] & self.straight, self._weights()
+        )
         cost[fixed] = np.inf
         spare = count - FEWEST_SEGMENTS
         taken = np.zeros(count, dtype=bool)  # segments that are part of a merge already
@@ -142,7 +141,11 @@ class _Contour:
             self.stiffness[node - 1] = np.average(self.stiffness[[node - 1, node]], weights=lengths)
             self.cubics[node - 1] = merged[node]
             self.straight[node - 1] = lines[node]
-        self.cubics, self.straight, self.stiffness = self.cubics[~drop], self.straight[~drop], self.stiffness[~drop]
+        self.cubics, self.straight, self.stiffness = (
+            self.cubics[~drop],
+            self.straight[~drop],
+            self.stiffness[~drop],
+        )
         return True
 
     def straighten(self, price: float) -> None:
@@ -173,17 +176,25 @@ def _merge(first: Float64, second: Float64, lines: Bool, weights: Float64) -> tu
     steps = np.linalg.norm(np.diff(np.concatenate([start[:, None], points], axis=1), axis=1), axis=2)
     arc = steps.sum(axis=1)
     parameter = np.cumsum(steps, axis=1) / np.maximum(arc, 1e-9)[:, None]
-    out, into = _direction(first[:, 1] - start, points[:, 0] - start), _direction(second[:, 2] - end, points[:, -2] - end)
+    out, into = (
+        _direction(first[:, 1] - start, points[:, 0] - start),
+        _direction(second[:, 2] - end, points[:, -2] - end),
+    )
     cubic = np.empty_like(first)
     for _ in range(PARAMETER_ROUNDS):
         cubic = _fitted(start, end, out, into, points, parameter, arc)
         parameter = _reparametrised(cubic, points, parameter)
     chord = end - start
     cubic[lines, 1], cubic[lines, 2] = (start + chord / 3)[lines], (end - chord / 3)[lines]
-    line_parameter = ((points - start[:, None]) * chord[:, None]).sum(axis=2) / np.maximum((chord**2).sum(axis=1), 1e-9)[:, None]
+    line_parameter = ((points - start[:, None]) * chord[:, None]).sum(axis=2) / np.maximum(
+        (chord**2).sum(axis=1), 1e-9
+    )[:, None]
     parameter = np.where(lines[:, None], np.clip(line_parameter, 0, 1), parameter)
     off = ((np.einsum("nsp,npc->nsc", _bernstein(parameter), cubic) - points) ** 2).sum(axis=2)
-    first_cost, second_cost = _cost(off[:, :SAMPLES], steps[:, :SAMPLES]), _cost(off[:, SAMPLES:], steps[:, SAMPLES:])
+    first_cost, second_cost = (
+        _cost(off[:, :SAMPLES], steps[:, :SAMPLES]),
+        _cost(off[:, SAMPLES:], steps[:, SAMPLES:]),
+    )
     cost = weights[:, 0] * first_cost + weights[:, 1] * second_cost
     cost[off.max(axis=1) > MOST_SHIFT**2] = np.inf
     return cubic, lines, cost
@@ -209,11 +220,19 @@ def _direction(handle: Float64, instead: Float64) -> Float64:
 
 
 def _fitted(
-    start: Float64, end: Float64, out: Float64, into: Float64, points: Float64, parameter: Float64, arc: Float64
+    start: Float64,
+    end: Float64,
+    out: Float64,
+    into: Float64,
+    points: Float64,
+    parameter: Float64,
+    arc: Float64,
 ) -> Float64:
     """Cubics from start to end with the given end directions, closest to points at their parameters."""
     b = _bernstein(parameter)
-    rest = points - (b[..., 0] + b[..., 1])[..., None] * start[:, None] - (b[..., 2] + b[..., 3])[..., None] * end[:, None]
+    rest = (
+        points - (b[..., 0] + b[..., 1])[..., None] * start[:, None] - (b[..., 2] + b[..., 3])[..., None] * end[:, None]
+    )
     c00, c11 = (b[..., 1] ** 2).sum(axis=1), (b[..., 2] ** 2).sum(axis=1)
     c01 = (b[..., 1] * b[..., 2]).sum(axis=1) * (out * into).sum(axis=1)
     r0 = (b[..., 1] * (rest * out[:, None]).sum(axis=2)).sum(axis=1)

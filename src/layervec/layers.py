@@ -34,7 +34,9 @@ class _Builder:
         self.children: dict[int, list[int]] = {}
         for i in stack(tree, plan.nodes):
             self.children.setdefault(int(parents[i]), []).append(int(i))
-        self.background = bool(len(plan)) and len(self.children[-1]) == 1 and self._is_canvas(self.children[-1][0], w=tree)
+        self.background = (
+            bool(len(plan)) and len(self.children[-1]) == 1 and self._is_canvas(self.children[-1][0], w=tree)
+        )
 
     def _is_canvas(self, i: int, w: RegionTree) -> bool:
         return int(self.plan.nodes[i]) == 0 and self.plan.paints[i, 3] >= 1.0
@@ -46,7 +48,10 @@ class _Builder:
             return tuple(self._group(outermost, "details"))
         base = outermost[0]
         name = f"background, {colour_name(self._paint(base))}"
-        return (Layer("background", name, (self._shape(base),)), *self._group(self.children.get(base, []), "details"))
+        return (
+            Layer("background", name, (self._shape(base),)),
+            *self._group(self.children.get(base, []), "details"),
+        )
 
     def _group(self, members: list[int], details_id: str) -> Iterator[Layer | Shape]:
         """Every member as a layer, but the small ones without parts together in one layer on top."""
@@ -82,7 +87,10 @@ def _areas_and_centres(tree: RegionTree, plan: Plan) -> tuple[Float64, Float64]:
     ys, xs = np.mgrid[0:h, 0:w]
     m = len(tree)
     flat = tree.labels.ravel()
-    leaf = np.stack([np.bincount(flat, values, m) for values in (np.ones(h * w), xs.ravel() + 0.5, ys.ravel() + 0.5)], axis=1)
+    leaf = np.stack(
+        [np.bincount(flat, values, m) for values in (np.ones(h * w), xs.ravel() + 0.5, ys.ravel() + 0.5)],
+        axis=1,
+    )
     running = np.concatenate([np.zeros((1, 3)), np.cumsum(leaf, axis=0)])
     sums = running[tree.last[plan.nodes]] - running[plan.nodes]
     return sums[:, 0], sums[:, 1:] / np.maximum(sums[:, :1], 1.0) / np.array([w, h])

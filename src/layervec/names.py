@@ -75,7 +75,11 @@ def oklch(paint: Solid) -> tuple[float, float, float]:
     lightness = 0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short
     green_red = 1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short
     blue_yellow = 0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short
-    return lightness, math.hypot(green_red, blue_yellow), math.degrees(math.atan2(blue_yellow, green_red)) % 360
+    return (
+        lightness,
+        math.hypot(green_red, blue_yellow),
+        math.degrees(math.atan2(blue_yellow, green_red)) % 360,
+    )
 
 
 def _linear(value: float) -> float:

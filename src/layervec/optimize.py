@@ -68,9 +68,9 @@ def optimize(
     """Return the shapes moved and coloured to match the picture.
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
-    points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are solved jointly;
-    by default the whole drawing alone. first_step: px, how far points move at first; less for a fit that goes on from
-    another. on_step hears the number of steps done and the loss after them. The points with the least loss are kept.
+    points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are
+    solved jointly; by default the whole drawing alone. first_step: px, how far points move at first; less for a fit that goes on from
+    another. on_step hears the number of steps done and the least loss so far; its points are the ones kept.
     """
     from layervec import raster
 
@@ -86,7 +86,7 @@ def optimize(
         if passed.loss < best_loss:
             best_loss, best_points = passed.loss, geometry.points.copy()
         if on_step is not None and step:
-            on_step(step, float(passed.loss))
+            on_step(step, float(best_loss))
         if step < steps:
             share = step / max(1, steps - 1)
             geometry.move(passed.points, first_step * (LAST_STEP / first_step) ** share)
@@ -106,7 +106,12 @@ def solve_colours(
 
     paints = fit.paints.copy()
     solved = raster.solve_paints(
-        fit.scene(), target, ridge=RIDGE, prior=paints[:, :3].astype(np.float32), subsets=subsets, threads=threads
+        fit.scene(),
+        target,
+        ridge=RIDGE,
+        prior=paints[:, :3].astype(np.float32),
+        subsets=subsets,
+        threads=threads,
     )
     paints[:, :3] = np.clip(solved[:, :3], 0.0, 1.0)
     return paints
@@ -123,7 +128,6 @@ class _Geometry:
         self._before = np.empty_like(self._next)
         self._before[self._next] = np.arange(len(self._next))
         nodes = self.points[0::3]
-        self._low = np.where(nodes <= 0.0, nodes, -np.inf)
         size = np.array([width, height])
         self._locked = (nodes <= 0.0) | (nodes >= size)
         if moving is not None:

@@ -25,7 +25,11 @@ LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
-PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
+PREFIXES = (
+    (8, 0.3),
+    (32, 0.3),
+    (128, 0.1),
+)  # most ranks shown, and the weight of that drawing when colours are solved
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,13 @@ class _Run:
             subsets = _subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
             return optimize(
-                fit, self.target, steps, subsets=subsets, first_step=first_step, threads=self.threads, on_step=on_step
+                fit,
+                self.target,
+                steps,
+                subsets=subsets,
+                first_step=first_step,
+                threads=self.threads,
+                on_step=on_step,
             )
 
         fitted = self._stacked(plan, work)

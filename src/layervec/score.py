@@ -259,9 +259,7 @@ class _Document:
         self.root.attrib["viewBox"] = " ".join(f"{value:.9g}" for value in view)
         self.root.attrib["preserveAspectRatio"] = "none"
 
-    def render(
-        self, width: int, height: int, background: str | None, hidden: Set[ET.Element] = frozenset()
-    ) -> Float32:
+    def render(self, width: int, height: int, background: str | None, hidden: Set[ET.Element] = frozenset()) -> Float32:
         """Return the pixels without the hidden elements; see `render_svg`."""
         import resvg_py  # on use, so that importing layervec stays light
         from PIL import Image
@@ -317,16 +315,12 @@ def _text(root: ET.Element, hidden: Set[ET.Element]) -> str:
     for number, space in enumerate(sorted(spaces - set(prefixes) - {""})):
         prefixes[space] = f"n{number}:"
     named = {space: prefix for space, prefix in prefixes.items() if space in spaces - {SVG, XML, ""}}
-    declared = f' xmlns="{SVG}"' + "".join(
-        f' xmlns:{p[:-1]}="{escape_attribute(s)}"' for s, p in named.items()
-    )
+    declared = f' xmlns="{SVG}"' + "".join(f' xmlns:{p[:-1]}="{escape_attribute(s)}"' for s, p in named.items())
     parts: list[str] = []
 
     def visit(element: ET.Element, declared: str) -> None:
         tag = _qualified(element.tag, prefixes)
-        attributes = "".join(
-            f' {_qualified(k, prefixes)}="{escape_attribute(v)}"' for k, v in element.attrib.items()
-        )
+        attributes = "".join(f' {_qualified(k, prefixes)}="{escape_attribute(v)}"' for k, v in element.attrib.items())
         parts.append(f"<{tag}{declared}{attributes}>{escape_text(element.text or '')}")
         for child in element:
             if child not in hidden and child.tag.startswith("{"):
@@ -399,9 +393,7 @@ def _refuse_far_coordinates(root: ET.Element, limit: float, name: str) -> None:
     for element in root.iter():
         for key in _GEOMETRY.intersection(element.attrib):
             if any(abs(float(word)) > limit for word in _NUMBER.findall(element.attrib[key])):
-                raise InputError(
-                    f"{name} is refused: a <{local_name(element)}> has coordinates beyond bounds."
-                )
+                raise InputError(f"{name} is refused: a <{local_name(element)}> has coordinates beyond bounds.")
 
 
 def _links(element: ET.Element) -> Iterator[str]:
@@ -457,9 +449,7 @@ def _fit(box: _Box, width: float, height: float, rule: str) -> _Box:
     scales = width / box[2], height / box[3]
     scale = max(scales) if "slice" in rule else min(scales)
     shown_width, shown_height = width / scale, height / scale
-    along_x, along_y = (
-        0.0 if f"{axis}Min" in rule else 1.0 if f"{axis}Max" in rule else 0.5 for axis in ("x", "Y")
-    )
+    along_x, along_y = (0.0 if f"{axis}Min" in rule else 1.0 if f"{axis}Max" in rule else 0.5 for axis in ("x", "Y"))
     x = box[0] + along_x * (box[2] - shown_width)
     y = box[1] + along_y * (box[3] - shown_height)
     return x, y, shown_width, shown_height

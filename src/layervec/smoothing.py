@@ -25,9 +25,7 @@ PEDESTAL = np.float32(1.0)
 LEAST_FEEDBACK = np.float32(1e-9)
 
 
-def joint_smooth(
-    pixels: Float32, guide: Float32 | None, scale: float, contrast: float, rounds: int
-) -> Float32:
+def joint_smooth(pixels: Float32, guide: Float32 | None, scale: float, contrast: float, rounds: int) -> Float32:
     """Average each pixel with its neighbours, but not across the guide's edges.
 
     pixels: float32 [h, w, 4]. guide: float32 [h, w, g], any units, or None for plain smoothing.

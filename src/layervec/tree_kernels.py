@@ -11,10 +11,11 @@ with thousands of neighbours would otherwise be scanned thousands of times.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from layervec.compiled import inner, kernel
-
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 GROWTH_BEFORE_RESCAN = 1.1  # a region's edges are priced anew when its area has grown by this factor
@@ -40,7 +41,7 @@ def _absorb(pixels: Float32, least_contrast: float, purity: float, slope: float,
     h, w, channels = pixels.shape
     for y in range(h):
         for x in range(w):
-            best = least_contrast * least_contrast
+            best = np.float32(least_contrast * least_contrast)
             best_y, best_x = -1, -1
             for direction in range(4):
                 dy = 0 if direction == 0 else 1
@@ -91,7 +92,7 @@ def _find(parent: Int32, i: int) -> int:
 
 
 @inner
-def _cost(mean: Float32, area: Float64, a: int, b: int) -> float:
+def _cost(mean: Float32, area: Float64, a: int, b: int) -> Any:
     """Ward's cost of merging regions a and b."""
     total = np.float32(0)
     for k in range(mean.shape[1]):
@@ -253,12 +254,12 @@ def _chain(halves: Int32, chained: Int32, head: Int32) -> None:
 
 
 @inner
-def _price(mean: Float32, area: Float64, ends: Int32, length: Float32, edge: int) -> float:
+def _price(mean: Float32, area: Float64, ends: Int32, length: Float32, edge: int) -> Any:
     return _cost(mean, area, ends[edge, 0], ends[edge, 1]) * length[edge] ** BORDER_EXPONENT
 
 
 @inner
-def _other_end(ends: Int32, edge: int, region: int) -> int:
+def _other_end(ends: Int32, edge: int, region: int) -> Any:
     return ends[edge, 0] + ends[edge, 1] - region
 
 

@@ -77,9 +77,7 @@ class WorkDir:
         """Keep the drawing and the record of the run."""
         write_atomic(self.folder / RESULT, result.svg.encode())
         source = result.drawing.metadata.get("source")
-        self._record(
-            {"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()}
-        )
+        self._record({"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()})
 
     def _prepare(self, source: Path | None) -> None:
         ours = (self.folder / RECORD).is_file()

@@ -71,9 +71,7 @@ def around(points: Float64, nodes: Float64, tolerance: float) -> tuple[Float64, 
     return fitted, straight
 
 
-def fit_contour(
-    corners: Int32, width: int, height: int, lattice_area: float, tolerance: float
-) -> tuple[Float64, Bool]:
+def fit_contour(corners: Int32, width: int, height: int, lattice_area: float, tolerance: float) -> tuple[Float64, Bool]:
     """Fit one contour of a picture of width x height px within `tolerance` px.
 
     corners: int32 [n, 2], lattice points one step apart. Returns points float64 [3k, 2] and straight bool

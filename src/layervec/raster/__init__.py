@@ -189,23 +189,15 @@ def solve_paints(
         raise ValueError(f"ridge must be at least 0, not {ridge}.")
     if visible is not None and subsets is not None:
         raise ValueError("Give either visible or subsets, not both.")
-    chosen = (
-        subsets
-        if subsets is not None
-        else [(np.ones(len(scene), np.bool_) if visible is None else visible, 1.0)]
-    )
+    chosen = subsets if subsets is not None else [(np.ones(len(scene), np.bool_) if visible is None else visible, 1.0)]
     shown = [(_flags(mask, "A subset", len(scene)), float(weight)) for mask, weight in chosen]
     if not all(weight >= 0 for _, weight in shown):
         raise ValueError("The weights of subsets must be at least 0.")
     start = np.array(scene.paints if prior is None else prior, dtype=np.float64)
     if start.ndim != 2 or len(start) != len(scene) or start.shape[1] < 3 or not np.isfinite(start).all():
-        raise ValueError(
-            f"prior must be finite, with shape [{len(scene)}, 3 or more], not {list(start.shape)}."
-        )
+        raise ValueError(f"prior must be finite, with shape [{len(scene)}, 3 or more], not {list(start.shape)}.")
     free = np.ones(len(scene), np.bool_) if fixed is None else ~_flags(fixed, "fixed", len(scene))
-    solved = colours.solve(
-        prepared, wanted, shown, float(ridge), np.ascontiguousarray(start[:, :3]), free, threads
-    )
+    solved = colours.solve(prepared, wanted, shown, float(ridge), np.ascontiguousarray(start[:, :3]), free, threads)
     answer = np.clip(solved, 0.0, 1.0).astype(np.float32)
     return answer if len(wanted) == 3 else np.concatenate([answer, prepared.style[0][:, 3:]], axis=1)
 

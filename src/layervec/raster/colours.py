@@ -66,9 +66,7 @@ def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
 
 
 @inner
-def _gather(
-    target: Any, through: Any, top: int, rows: int, filler: Any, chain: Any, square: Any, right: Any
-) -> None:
+def _gather(target: Any, through: Any, top: int, rows: int, filler: Any, chain: Any, square: Any, right: Any) -> None:
     """Add up the products of weights of one band, by pairs of its runs, in `square`, and W'b in `right`."""
     head, link, contributor, weights = chain
     channels, _, width = target.shape

@@ -31,9 +31,7 @@ def _chord_count(points: Any, nodes: Any, width: int, height: int, tolerance: fl
         return 0
     if max(x0, x1, x2, x3) < 0 or min(x0, x1, x2, x3) >= width:
         return 1  # beside the canvas only the height that it spans counts
-    bend = max(
-        (x0 - 2 * x1 + x2) ** 2 + (y0 - 2 * y1 + y2) ** 2, (x1 - 2 * x2 + x3) ** 2 + (y1 - 2 * y2 + y3) ** 2
-    )
+    bend = max((x0 - 2 * x1 + x2) ** 2 + (y0 - 2 * y1 + y2) ** 2, (x1 - 2 * x2 + x3) ** 2 + (y1 - 2 * y2 + y3) ** 2)
     steps = np.sqrt(0.75 * np.sqrt(bend) / tolerance)
     return max(1, int(np.ceil(min(steps, MAX_CHORDS))))
 

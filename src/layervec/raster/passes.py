@@ -169,9 +169,7 @@ def _spans_back(
 
 
 @inner
-def _cells_back(
-    log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any
-) -> Any:
+def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any) -> Any:
     """Go back over the crossed cells of a path: fills `edges` with dL/d(area); returns sums for the paint."""
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
     r, g, b, alpha = paint

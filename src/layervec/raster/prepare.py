@@ -72,9 +72,7 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
     contours = _offsets(scene.contours, "contours", len(points), 3)
     paths = _offsets(scene.paths, "paths", len(contours) - 1, 1)
     if paints.shape != (len(paths) - 1, 4) or even_odd.shape != (len(paths) - 1,):
-        raise ValueError(
-            f"scene.paints and scene.even_odd must have one row for each of the {len(paths) - 1} paths."
-        )
+        raise ValueError(f"scene.paints and scene.even_odd must have one row for each of the {len(paths) - 1} paths.")
     first, chords, owner, sign = flatten.flatten(points, contours, paths, width, height, tolerance)
     bands, run_path, runs, entries = flatten.bin_chords(chords, owner, height)
     shown = np.ones(len(paths) - 1, np.bool_)

@@ -28,9 +28,7 @@ def _weigh(pixel: int, seen: Any, opacity: Any, colour: Any, slopes: Any, weight
 
 
 @inner
-def _measure(
-    log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, width: int, below: Any
-) -> Any:
+def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, width: int, below: Any) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
     colour = (paint[0], paint[1], paint[2], np.float32(1.0))
     alpha = paint[3]

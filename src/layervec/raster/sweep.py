@@ -171,9 +171,7 @@ def _draw_inside(
             spans += 1
             shares += last - first
         planes = band.planes
-        _fill(
-            planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint
-        )
+        _fill(planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint)
         if paint[3] == 1.0:
             _hide(band.bits, row, begin, end, mode == KEEP_DEEP)
     return cells, spans, shares
