@@ -216,8 +216,8 @@ def test_indentation_and_bytes_are_fixed():
     text = svg.write(sample())
     assert text == svg.write(sample())
     assert re.findall(r"^( *)<(\S+)", text, re.M)[4:] == [
-        ("  ", "g"), ("    ", "path"), ("    ", "path"), ("  ", "/g>"),
-        ("  ", "g"), ("    ", "g"), ("      ", "path"), ("    ", "/g>"), ("  ", "/g>"), ("", "/svg>"),
+        (" ", "g"), ("  ", "path"), ("  ", "path"), (" ", "/g>"),
+        (" ", "g"), ("  ", "g"), ("   ", "path"), ("  ", "/g>"), (" ", "/g>"), ("", "/svg>"),
     ]  # fmt: skip
     assert text.endswith("</svg>\n")
 
