@@ -15,18 +15,11 @@ from layervec.errors import InputError
 
 if TYPE_CHECKING:
     from layervec.pipeline import Result, vectorize
-    from layervec.score import Score, score
     from layervec.settings import Settings
 
-__all__ = ["InputError", "Result", "Score", "Settings", "score", "vectorize"]
+__all__ = ["InputError", "Result", "Settings", "vectorize"]
 
-_HOMES = {
-    "Result": "pipeline",
-    "vectorize": "pipeline",
-    "Score": "score",
-    "score": "score",
-    "Settings": "settings",
-}
+_HOMES = {"Result": "pipeline", "vectorize": "pipeline", "Settings": "settings"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ stays on it. Knows flat outlines back to front; nothing of trees, layers, names 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,12 +76,12 @@ def optimize(
 
     geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
     paints = solve_colours(fit, target, subsets, threads)
+    scene = pack(fit.outlines, paints)
     best_loss, best_points = np.inf, geometry.points
     for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
             paints = solve_colours(Fit(geometry.outlines(), paints), target, subsets, threads)
-        scene = pack(fit.outlines, paints)
-        scene = Scene(geometry.points.astype(np.float32), scene.contours, scene.paths, scene.paints, scene.even_odd)
+        scene = replace(scene, points=geometry.points.astype(np.float32), paints=paints.astype(np.float32))
         passed = raster.fit_pass(scene, target, threads=threads)
         if passed.loss < best_loss:
             best_loss, best_points = passed.loss, geometry.points.copy()
