@@ -69,8 +69,9 @@ def optimize(
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
     points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are
-    solved jointly; by default the whole drawing alone. first_step: px, how far points move at first; less for a fit that goes on from
-    another. on_step hears the number of steps done and the least loss so far; its points are the ones kept.
+    solved jointly; by default the whole drawing alone. first_step: px, how far points move at first; less for a
+    fit that goes on from another. on_step hears the number of steps done and the least loss so far, whose points
+    are the ones kept.
     """
     from layervec import raster
 
