@@ -106,15 +106,18 @@ def _vectorize(words: Sequence[str]) -> None:
     preview = _preview_path(target, asked.image) if asked.output.png else None
     _check_places(asked.image, target, preview)
 
+    from layervec.precompile import Precompiler
     from layervec.progress import Progress, say
     from layervec.workdir import WorkDir
 
     workdir = WorkDir(asked.output.workdir, settings, source=asked.image) if asked.output.workdir else None
-    with Progress(settings, bar=not asked.run.quiet, lines=asked.run.verbose) as progress:
+    bar, lines = not asked.run.quiet, asked.run.verbose
+    with Precompiler(asked.run.threads) as precompiler, Progress(settings, bar=bar, lines=lines) as progress:
         fitted: list[Raster] = []
 
         def on_event(event: Event) -> None:
             progress.on_event(event)
+            precompiler.on_event(event)
             if event.stage == "load" and event.value is not None:
                 fitted.append(event.value.raster)  # type: ignore[attr-defined]
             if workdir is not None:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from layervec.compiled import fast_kernel
 from layervec.types import Float32
 
 # Beside black or clear areas values fade towards 0 and end as denormal numbers, which processors handle many
@@ -54,7 +54,7 @@ def joint_smooth(pixels: Float32, guide: Float32 | None, scale: float, contrast:
     return out
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@fast_kernel
 def _add_changes(guide: Float32, weight: float, across: Float32, down: Float32) -> None:
     """Add weight x the summed absolute change of guide [h, w, g] to across [h, w - 1] and down [h - 1, w]."""
     height, width, channels = guide.shape
@@ -67,7 +67,7 @@ def _add_changes(guide: Float32, weight: float, across: Float32, down: Float32) 
                     down[i, j] += weight * abs(guide[i + 1, j, c] - guide[i, j, c])
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@fast_kernel
 def _sweep_rows(out: Float32, feedback: Float32) -> None:
     """Filter each row of out [h, w, 4] in place, rightwards then leftwards; feedback [h, w - 1] in 0..1."""
     height, width = out.shape[:2]
@@ -85,7 +85,7 @@ def _sweep_rows(out: Float32, feedback: Float32) -> None:
             row[j, 0], row[j, 1], row[j, 2], row[j, 3] = x, y, z, t
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@fast_kernel
 def _sweep_columns(out: Float32, feedback: Float32) -> None:
     """Filter each column of out [h, w, 4] in place, downwards then upwards; feedback [h - 1, w] in 0..1."""
     height, width = out.shape[:2]

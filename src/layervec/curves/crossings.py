@@ -13,10 +13,11 @@ import math
 
 import numpy as np
 
-from layervec.curves.compiled import helper, kernel
+from layervec.compiled import kernel, shared
+from layervec.types import Float64
 
 
-@helper
+@shared
 def side(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     """Return the sign of the side of a -> b on which (x, y) lies; 0 within rounding of the line."""
     cross = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
@@ -50,14 +51,18 @@ def count_crossings(start, end, order):  # type: ignore[no-untyped-def]
     return count
 
 
-@kernel
-def distances(points, start, end):  # type: ignore[no-untyped-def]
-    """Return float64 [n]: the distance (px) of each point from the nearest of the chords start[i] ->
-    end[i].
-    """
+def distances(points: Float64, start: Float64, end: Float64) -> Float64:
+    """Return float64 [n]: the distance (px) of each point from the nearest of the chords start[i] -> end[i]."""
     result = np.empty(len(points))
+    _measure(points, start, end, result)
+    return result
+
+
+@kernel
+def _measure(points, start, end, result):  # type: ignore[no-untyped-def]
+    """Fill the result of `distances`."""
     for i in range(len(points)):
-        x, y = points[i]
+        x, y = points[i, 0], points[i, 1]
         best = math.inf
         for j in range(len(start)):
             dx, dy = end[j, 0] - start[j, 0], end[j, 1] - start[j, 1]
@@ -66,4 +71,3 @@ def distances(points, start, end):  # type: ignore[no-untyped-def]
             t = 0.0 if size == 0.0 else min(max((ex * dx + ey * dy) / size, 0.0), 1.0)
             best = min(best, (ex - t * dx) ** 2 + (ey - t * dy) ** 2)
         result[i] = math.sqrt(best)
-    return result

@@ -14,8 +14,10 @@ import math
 
 import numpy as np
 
-from layervec.curves.compiled import helper, kernel
+from layervec.compiled import kernel, shared
 from layervec.curves.nodes import AT, HARD, IN_X, IN_Y, LINE, OUT_X, OUT_Y, X, Y
+from layervec.curves.polygon import way_back
+from layervec.types import Bool, Float64, Int64
 
 FEW_SAMPLES = 32  # points a trial fit looks at
 MANY_SAMPLES = 320  # ... the fit that is kept
@@ -36,7 +38,7 @@ CLEAR = 1.0  # px; points this near to a hard node belong to both its sides and 
 FLAT = 0.2  # px; a cubic whose handles stand no farther off its chord, at a tolerance of 1 px, is a line
 
 
-@helper
+@shared
 def handle_limits(start, end, arc):  # type: ignore[no-untyped-def]
     """Return the greatest lengths of the two handles that leave a piece without loops and cusps."""
     x, y = end[X] - start[X], end[Y] - start[Y]
@@ -53,7 +55,7 @@ def handle_limits(start, end, arc):  # type: ignore[no-untyped-def]
     return most, most
 
 
-@helper
+@shared
 def solve_handles(c00, c01, c11, r0, r1, least, most0, most1):  # type: ignore[no-untyped-def]
     """Return the handle lengths that minimise a quadratic form within least .. most."""
     det = c00 * c11 - c01 * c01
@@ -70,18 +72,18 @@ def solve_handles(c00, c01, c11, r0, r1, least, most0, most1):  # type: ignore[n
     return clipped_a, clipped_b
 
 
-@helper
+@shared
 def is_near(points, i, node):  # type: ignore[no-untyped-def]
     """Tell whether point i is within CLEAR of a node."""
     return (points[i, 0] - node[X]) ** 2 + (points[i, 1] - node[Y]) ** 2 < CLEAR * CLEAR
 
 
-@helper
-def fit_cubic(points, start, end, first, last, samples, rounds):  # type: ignore[no-untyped-def]
+@shared
+def fit_cubic(points, start, end, first, last, samples, rounds, parameter):  # type: ignore[no-untyped-def]
     """Fit the cubic between two nodes to points first .. last.
 
-    Looks at no more than about `samples` points. Returns both handle lengths, the largest distance and the
-    mean squared distance of the points (px, px^2).
+    Looks at no more than about `samples` points. parameter: float64 [points], scratch. Returns both handle lengths,
+    the largest distance and the mean squared distance of the points (px, px^2).
     """
     while first <= last and start[HARD] > 0.0 and is_near(points, first, start):
         first += 1
@@ -91,7 +93,6 @@ def fit_cubic(points, start, end, first, last, samples, rounds):  # type: ignore
     count = (last - first) // step + 1 if last >= first else 0
     px, py, qx, qy = start[X], start[Y], end[X], end[Y]
     tx, ty, vx, vy = start[OUT_X], start[OUT_Y], -end[IN_X], -end[IN_Y]
-    parameter = np.empty(count)
     arc = 0.0
     x, y = px, py
     for k in range(count):
@@ -145,19 +146,28 @@ def fit_cubic(points, start, end, first, last, samples, rounds):  # type: ignore
     return a, b, math.sqrt(worst), total / max(count, 1)
 
 
-@kernel
-def choose(points, nodes, start, tolerance, samples, rounds):  # type: ignore[no-untyped-def]
+def choose(
+    points: Float64, nodes: Float64, start: int, tolerance: float, samples: int, rounds: int
+) -> tuple[Int64, float]:
     """Choose nodes along a ring of candidates, from node `start` once around.
 
     points: float64 [2n, 2], one contour's points twice, so that no piece has to wrap. nodes: float64 [m, 9].
     Every hard node is kept. Returns steps int64 [k + 1], ascending from 0 to m (step s is node (start + s)
     % m), and the price: segments plus ERROR_PRICE of mean squared errors in squared tolerances, summed.
     """
+    price, came = np.empty(len(nodes) + 1), np.empty(len(nodes) + 1, np.int64)
+    _find_pieces(points, nodes, start, tolerance, samples, rounds, price, came, np.empty(len(points)))
+    return way_back(came), float(price[-1])
+
+
+@kernel
+def _find_pieces(  # type: ignore[no-untyped-def]
+    points, nodes, start, tolerance, samples, rounds, price, came, parameter
+):
+    """Fill `price` with the least price of a way to each node, and `came` with the node before it on that way."""
     m = len(nodes)
     period = len(points) // 2
-    price = np.empty(m + 1)
     price[:] = math.inf
-    came = np.empty(m + 1, np.int64)
     price[0] = 0.0
     square = tolerance * tolerance
     for i in range(m):
@@ -180,7 +190,7 @@ def choose(points, nodes, start, tolerance, samples, rounds):  # type: ignore[no
             lowest, highest = min(lowest, angle), max(highest, angle)
             if j > i + 1 and highest - lowest > MOST_TURN:
                 break
-            _, _, worst, mean = fit_cubic(points, from_node, node, first, last, samples, rounds)
+            _, _, worst, mean = fit_cubic(points, from_node, node, first, last, samples, rounds, parameter)
             fits = worst <= WORST_SHARE * tolerance and mean <= ROOT_MEAN_SHARE * ROOT_MEAN_SHARE * square
             if fits or (j == i + 1 and from_node[LINE] == 0.0):
                 total = price[i] + 1.0 + ERROR_PRICE * mean / square + (0.0 if fits else POOR_PRICE)
@@ -190,31 +200,30 @@ def choose(points, nodes, start, tolerance, samples, rounds):  # type: ignore[no
             fails = 0 if fits else fails + 1
             if fails >= FAILS or node[HARD] > 0.0:
                 break
-    steps = np.empty(m + 1, np.int64)
-    count = 0
-    at = m
-    while at > 0:
-        steps[count] = at
-        count += 1
-        at = came[at]
-    steps[count] = 0
-    for k in range((count + 1) // 2):
-        steps[k], steps[count - k] = steps[count - k], steps[k]
-    return steps[: count + 1], price[m]
 
 
-@kernel
-def segments(points, nodes, start, steps, flat, samples, rounds):  # type: ignore[no-untyped-def]
+def segments(
+    points: Float64, nodes: Float64, start: int, steps: Int64, flat: float, samples: int, rounds: int
+) -> tuple[Float64, Bool]:
     """Fit the final cubics between the nodes that `choose` chose.
 
     flat: px; cubics whose handles stand no farther off the chord become lines.
     Returns points float64 [3k, 2] and straight bool [k] as in `Outline`.
     """
+    count = len(steps) - 1
+    result, straight = np.empty((3 * count, 2)), np.empty(count, np.bool_)
+    _fit_pieces(points, nodes, start, steps, flat, samples, rounds, result, straight, np.empty(len(points)))
+    return result, straight
+
+
+@kernel
+def _fit_pieces(  # type: ignore[no-untyped-def]
+    points, nodes, start, steps, flat, samples, rounds, result, straight, parameter
+):
+    """Fill the results of `segments`; `parameter` is scratch."""
     m = len(nodes)
     k = len(steps) - 1
     period = len(points) // 2
-    result = np.empty((3 * k, 2))
-    straight = np.empty(k, np.bool_)
     for i in range(k):
         a, b = start + steps[i], start + steps[i + 1]
         node, following = nodes[a % m], nodes[b % m]
@@ -225,7 +234,7 @@ def segments(points, nodes, start, steps, flat, samples, rounds):  # type: ignor
         near = far = chord / 3.0
         straight[i] = node[LINE] > 0.0 and b == a + 1
         if not straight[i]:
-            near, far, _, _ = fit_cubic(points, node, following, first, last, samples, rounds)
+            near, far, _, _ = fit_cubic(points, node, following, first, last, samples, rounds, parameter)
             off_near = abs(near * (node[OUT_X] * y - node[OUT_Y] * x))
             off_far = abs(far * (following[IN_X] * y - following[IN_Y] * x))
             straight[i] = max(off_near, off_far) <= flat * chord
@@ -238,4 +247,3 @@ def segments(points, nodes, start, steps, flat, samples, rounds):  # type: ignor
             result[3 * i + 1, 1] = node[Y] + near * node[OUT_Y]
             result[3 * i + 2, 0] = following[X] - far * following[IN_X]
             result[3 * i + 2, 1] = following[Y] - far * following[IN_Y]
-    return result, straight

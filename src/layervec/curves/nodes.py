@@ -15,8 +15,9 @@ import math
 
 import numpy as np
 
-from layervec.curves.compiled import helper, kernel
-from layervec.curves.polygon import C0, C1, C2, CX, CY, DEV, LA, LB, SA, SB, UX, UY, fit_run
+from layervec.compiled import kernel, shared
+from layervec.curves.polygon import C0, C1, C2, COLUMNS, CX, CY, DEV, LA, LB, SA, SB, UX, UY, fit_run
+from layervec.types import Bool, Float64, Int64, UInt8
 
 # Columns of a node: place, unit heading on arrival and departure, index into the points, hard (a corner or
 # the end of a line: always a node), line (the way to the next node is straight).
@@ -57,14 +58,14 @@ BLUNT_RATIO = 3.0
 BLUNT_HEIGHT = 0.55
 
 
-@helper
+@shared
 def place(row, s):  # type: ignore[no-untyped-def]
     """Return x, y of a run's parabola at s."""
     d = row[C0] + s * (row[C1] + s * row[C2])
     return row[CX] + s * row[UX] - d * row[UY], row[CY] + s * row[UY] + d * row[UX]
 
 
-@helper
+@shared
 def heading(row, s):  # type: ignore[no-untyped-def]
     """Return the unit direction of a run's parabola at s."""
     slope = row[C1] + 2.0 * s * row[C2]
@@ -73,7 +74,7 @@ def heading(row, s):  # type: ignore[no-untyped-def]
     return x / length, y / length
 
 
-@helper
+@shared
 def corner_cut(before, after):  # type: ignore[no-untyped-def]
     """Return by how many px a smooth curve would cut the corner between two runs; 0 if they meet in a
     bend.
@@ -90,7 +91,7 @@ def corner_cut(before, after):  # type: ignore[no-untyped-def]
     return 0.25 * side * math.sin(0.5 * min(abs(turn), abs(chord_turn)))
 
 
-@helper
+@shared
 def corner_place(before, after, x, y, before_fixed, after_fixed):  # type: ignore[no-untyped-def]
     """Return where two runs meet when extended, no farther from (x, y) than the digitised corner allows.
 
@@ -124,7 +125,7 @@ def corner_place(before, after, x, y, before_fixed, after_fixed):  # type: ignor
     return meet_x, meet_y
 
 
-@helper
+@shared
 def is_blunt(before, run, after, slack):  # type: ignore[no-untyped-def]
     """Tell whether a run is only the flat end that pixels give to the corner between its neighbours."""
     length = run[SB] - run[SA]
@@ -143,8 +144,8 @@ def is_blunt(before, run, after, slack):  # type: ignore[no-untyped-def]
     return height <= slack * (BLUNT_HEIGHT + BLUNT_HEIGHT / max(enclosed, 0.3))
 
 
-@helper
-def find_line(points, sums, a, b, corner_a, corner_b, row, scale):  # type: ignore[no-untyped-def]
+@shared
+def find_line(points, sums, a, b, corner_a, corner_b, row, scale, core):  # type: ignore[no-untyped-def]
     """Tell whether the run from vertex a to vertex b is a line; if so its row becomes the line's, with LA
     and LB.
 
@@ -156,7 +157,7 @@ def find_line(points, sums, a, b, corner_a, corner_b, row, scale):  # type: igno
     last = b - (1 if corner_b else max(1, margin))
     if last < first:
         first, last = a, b
-    core = np.zeros(len(row))
+    core[:] = 0.0
     fit_run(points, sums, a, b, first, last, core)
     length = core[SB] - core[SA]
     bow = abs(core[C2]) * (length * (last - first) / (b - a)) ** 2 / 4.0
@@ -175,7 +176,7 @@ def find_line(points, sums, a, b, corner_a, corner_b, row, scale):  # type: igno
     return True
 
 
-@helper
+@shared
 def retreat(row, neighbour):  # type: ignore[no-untyped-def]
     """Return by how many px to shorten a line that was found to run into the bend of a neighbouring run.
 
@@ -185,13 +186,13 @@ def retreat(row, neighbour):  # type: ignore[no-untyped-def]
     return min(BEND_SHARE * (neighbour[SB] - neighbour[SA]), LINE_MARGIN * (row[LB] - row[LA]))
 
 
-@helper
+@shared
 def distance(points, i, row):  # type: ignore[no-untyped-def]
     """Return the distance (px) of point i from a run's line."""
     return abs((points[i, 1] - row[CY]) * row[UX] - (points[i, 0] - row[CX]) * row[UY])
 
 
-@helper
+@shared
 def leaves_bend(row, neighbour, slack):  # type: ignore[no-untyped-def]
     """Tell whether a run is too long for it and its smooth neighbour to lie on one arc.
 
@@ -204,11 +205,10 @@ def leaves_bend(row, neighbour, slack):  # type: ignore[no-untyped-def]
     return length >= LINE_RATIO * other and rise >= LINE_RISE * slack
 
 
-@helper
-def find_lines(points, follows, sums, vertices, table, corners, slack, scale):  # type: ignore[no-untyped-def]
-    """Return bool [k]: whether each run is a line."""
+@shared
+def find_lines(points, follows, sums, vertices, table, corners, slack, scale, lines, core):  # type: ignore[no-untyped-def]
+    """Fill `lines`, bool [k] of False: whether each run is a line. core: float64 [COLUMNS], scratch."""
     runs = len(table)
-    lines = np.zeros(runs, np.bool_)
     for e in range(runs):
         a, b = vertices[e], vertices[e + 1]
         following = e + 1 if e + 1 < runs else 0
@@ -217,11 +217,10 @@ def find_lines(points, follows, sums, vertices, table, corners, slack, scale):  
             continue
         joins = corners[e] or leaves_bend(table[e], table[e - 1], slack)
         if joins and (corners[following] or leaves_bend(table[e], table[following], slack)):
-            lines[e] = find_line(points, sums, a, b, corners[e], corners[following], table[e], scale)
-    return lines
+            lines[e] = find_line(points, sums, a, b, corners[e], corners[following], table[e], scale, core)
 
 
-@helper
+@shared
 def set_node(nodes, n, x, y, in_x, in_y, out_x, out_y, at, hard):  # type: ignore[no-untyped-def]
     """Write row n of a node table."""
     row = nodes[n]
@@ -229,7 +228,7 @@ def set_node(nodes, n, x, y, in_x, in_y, out_x, out_y, at, hard):  # type: ignor
     row[AT], row[HARD], row[LINE] = at, hard, 0.0
 
 
-@helper
+@shared
 def run_node(nodes, n, row, s, a, b, hard):  # type: ignore[no-untyped-def]
     """Write row n of a node table: a smooth node on a run between points a and b, at s."""
     x, y = place(row, s)
@@ -238,21 +237,41 @@ def run_node(nodes, n, row, s, a, b, hard):  # type: ignore[no-untyped-def]
     set_node(nodes, n, x, y, ux, uy, ux, uy, at, hard)
 
 
-@kernel
-def candidates(points, knots, follows, sums, vertices, table, slack, scale):  # type: ignore[no-untyped-def]
+def candidates(
+    points: Float64,
+    knots: Bool,
+    follows: UInt8,
+    sums: Float64,
+    vertices: Int64,
+    table: Float64,
+    slack: float,
+    scale: float,
+) -> Float64:
     """Return the ring of candidate nodes of one contour, float64 [m, 9], in order, the first not repeated.
 
     Corners and ends of lines are hard; every other run offers its middle as a soft node. `scale`
     multiplies the limits for lines. Rows of `table` that turn out to be lines are refitted.
     """
     runs = len(table)
-    corners = np.zeros(runs, np.bool_)
-    hard = np.zeros(runs)
+    corners, blunt, lines = np.zeros((3, runs), np.bool_)
+    nodes = np.zeros((3 * runs, 9))
+    hard, core = np.empty(runs), np.empty(COLUMNS)
+    count = _fill_nodes(
+        points, knots, follows, sums, vertices, table, slack, scale, corners, blunt, lines, hard, core, nodes
+    )
+    return nodes[:count]
+
+
+@kernel
+def _fill_nodes(  # type: ignore[no-untyped-def]
+    points, knots, follows, sums, vertices, table, slack, scale, corners, blunt, lines, hard, core, nodes
+):
+    """Fill `nodes` with the ring of `candidates`, and return how many there are; what stands before it is scratch."""
+    runs = len(table)
     for e in range(runs):
         cut = corner_cut(table[e - 1], table[e])
         corners[e] = knots[vertices[e]] or cut > CORNER_CUT * slack
         hard[e] = 1.0 if knots[vertices[e]] or cut > HARD_CUT * slack else 0.0
-    blunt = np.zeros(runs, np.bool_)
     for e in range(runs):
         following = e + 1 if e + 1 < runs else 0
         if runs > 3 and follows[vertices[e]] == 0 and not blunt[e - 1] and not blunt[following]:
@@ -261,8 +280,7 @@ def candidates(points, knots, follows, sums, vertices, table, slack, scale):  # 
         if blunt[e]:
             corners[e] = corners[following] = True
             hard[following] = 1.0
-    lines = find_lines(points, follows, sums, vertices, table, corners, slack, scale)
-    nodes = np.zeros((3 * runs, 9))
+    find_lines(points, follows, sums, vertices, table, corners, slack, scale, lines, core)
     n = 0
     for e in range(runs):
         if blunt[e]:
@@ -294,4 +312,4 @@ def candidates(points, knots, follows, sums, vertices, table, slack, scale):  # 
         elif not (corners[e] and corners[following]):
             run_node(nodes, n, row, 0.5 * (row[SA] + row[SB]), a, b, 0.0)
             n += 1
-    return nodes[:n]
+    return n

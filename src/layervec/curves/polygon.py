@@ -14,25 +14,35 @@ import math
 
 import numpy as np
 
-from layervec.curves.compiled import helper, kernel
+from layervec.compiled import kernel, shared
+from layervec.types import Bool, Float64, Int32, Int64, UInt8
 
 # Price of one more run against the squared distances (px^2) that it saves, in squared slacks.
 RUN_PRICE = 4.0
 # Columns of the table that `measure` returns.
 CX, CY, UX, UY, C0, C1, C2, SA, SB, DEV, LA, LB = range(12)
+COLUMNS = 12
 # A parabola through fewer points than this follows noise; shorter runs are taken as straight.
 PARABOLA_POINTS = 6
 
 
-@kernel
-def border_points(corners, sides, sure):  # type: ignore[no-untyped-def]
+def border_points(corners: Int32, sides: UInt8, sure: Bool) -> tuple[Float64, Bool, UInt8]:
     """Return the points to fit for one contour, closed by repeating the first.
 
-    Points are the midpoints of the cracks and, in between, the sure corners. The first is a sure corner,
-    or, where there is none, the point farthest from the contour's centre.
-    Returns points float64 [n + 1, 2], knots bool [n + 1] (sure corners), follows uint8 [n + 1] (border
-    side of the crack that follows).
+    Points are the midpoints of the cracks and, in between, the sure corners. The first is a sure corner, or, where
+    there is none, the point farthest from the contour's centre.
+    Returns points float64 [n + 1, 2], knots bool [n + 1] (sure corners), follows uint8 [n + 1] (border side of the
+    crack that follows).
     """
+    count = len(corners) + np.count_nonzero(sure) + 1
+    points, knots, follows = np.empty((count, 2)), np.empty(count, np.bool_), np.empty(count, np.uint8)
+    _fill_points(corners, sides, sure, points, knots, follows)
+    return points, knots, follows
+
+
+@kernel
+def _fill_points(corners, sides, sure, points, knots, follows):  # type: ignore[no-untyped-def]
+    """Fill the results of `border_points`."""
     count = len(corners)
     centre_x = centre_y = 0.0
     for k in range(count):
@@ -40,19 +50,14 @@ def border_points(corners, sides, sure):  # type: ignore[no-untyped-def]
         centre_y += corners[k, 1] / count
     start = 0
     farthest = -1.0
-    knots_count = 0
     for k in range(count):
         distance = (corners[k, 0] - centre_x) ** 2 + (corners[k, 1] - centre_y) ** 2
         if sure[k]:
-            knots_count += 1
             distance += 1e12
         if distance > farthest:
             farthest = distance
             start = k
-    n = count + knots_count
-    points = np.empty((n + 1, 2))
-    knots = np.empty(n + 1, np.bool_)
-    follows = np.empty(n + 1, np.uint8)
+    n = len(points) - 1
     at = 0
     for offset in range(count):
         k = (start + offset) % count
@@ -71,13 +76,12 @@ def border_points(corners, sides, sure):  # type: ignore[no-untyped-def]
     points[n, 0], points[n, 1] = points[0, 0], points[0, 1]
     knots[n] = knots[0]
     follows[n] = follows[0]
-    return points, knots, follows
 
 
-@helper
-def prefix_moments(points):  # type: ignore[no-untyped-def]
-    """Return float64 [n + 1, 5]: running sums of x, y, xx, xy, yy relative to the first point."""
-    sums = np.zeros((len(points) + 1, 5))
+@shared
+def add_moments(points, sums):  # type: ignore[no-untyped-def]
+    """Fill `sums`, float64 [n + 1, 5], with running sums of x, y, xx, xy, yy relative to the first point."""
+    sums[0] = 0.0
     for i in range(len(points)):
         x = points[i, 0] - points[0, 0]
         y = points[i, 1] - points[0, 1]
@@ -86,10 +90,9 @@ def prefix_moments(points):  # type: ignore[no-untyped-def]
         sums[i + 1, 2] = sums[i, 2] + x * x
         sums[i + 1, 3] = sums[i, 3] + x * y
         sums[i + 1, 4] = sums[i, 4] + y * y
-    return sums
 
 
-@helper
+@shared
 def scatter(sums, first, last):  # type: ignore[no-untyped-def]
     """Return (mean x, mean y, sxx, sxy, syy) of points first .. last, both included."""
     count = last - first + 1.0
@@ -101,20 +104,33 @@ def scatter(sums, first, last):  # type: ignore[no-untyped-def]
     return x, y, xx, xy, yy
 
 
-@kernel
-def polygon(points, knots, slack):  # type: ignore[no-untyped-def]
-    """Return the cheapest polygon from the first to the last point: int64 [k + 1] indices, and the points'
-    moments.
+def way_back(came: Int64) -> Int64:
+    """Return the places on the way to the last one, ascending from 0: int64 [k + 1]. came: the place before each."""
+    before = came.tolist()
+    places = [len(before) - 1]
+    while places[-1] > 0:
+        places.append(before[places[-1]])
+    places.reverse()
+    return np.array(places, dtype=np.int64)
 
-    A run may go from i to j if all points between stay within `slack` px of the chord, never fall back by
-    more, and pass no knot. Its price is RUN_PRICE squared slacks plus its squared distances from its best
-    line.
+
+def polygon(points: Float64, knots: Bool, slack: float) -> tuple[Int64, Float64]:
+    """Return the cheapest polygon from the first to the last point: int64 [k + 1] indices, and the points' moments.
+
+    A run may go from i to j if all points between stay within `slack` px of the chord, never fall back by more, and
+    pass no knot. Its price is RUN_PRICE squared slacks plus its squared distances from its best line.
     """
+    sums, price, came = np.empty((len(points) + 1, 5)), np.empty(len(points)), np.empty(len(points), np.int64)
+    _find_runs(points, knots, slack, sums, price, came)
+    return way_back(came), sums
+
+
+@kernel
+def _find_runs(points, knots, slack, sums, price, came):  # type: ignore[no-untyped-def]
+    """Fill `price` with the least price of a way to each point, and `came` with the point before it on that way."""
     n = len(points) - 1
-    sums = prefix_moments(points)
-    price = np.empty(n + 1)
+    add_moments(points, sums)
     price[:] = math.inf
-    came = np.empty(n + 1, np.int64)
     price[0] = 0.0
     base = RUN_PRICE * slack * slack
     for i in range(n):
@@ -151,20 +167,9 @@ def polygon(points, knots, slack):  # type: ignore[no-untyped-def]
                 open_cone = False
                 if right_x * left_y - right_y * left_x < 0.0:
                     break
-    vertices = np.empty(n + 1, np.int64)
-    count = 0
-    at = n
-    while at > 0:
-        vertices[count] = at
-        count += 1
-        at = came[at]
-    vertices[count] = 0
-    for k in range((count + 1) // 2):
-        vertices[k], vertices[count - k] = vertices[count - k], vertices[k]
-    return vertices[: count + 1], sums
 
 
-@helper
+@shared
 def fit_parabola(points, first, last, row):  # type: ignore[no-untyped-def]
     """Fill C0, C1, C2 and DEV of a run's row: d = C0 + C1 s + C2 s^2 over points first .. last.
 
@@ -199,7 +204,7 @@ def fit_parabola(points, first, last, row):  # type: ignore[no-untyped-def]
     row[C0] = r0 / count - variance * c2
 
 
-@helper
+@shared
 def fit_run(points, sums, a, b, first, last, row):  # type: ignore[no-untyped-def]
     """Fill the row of the run from vertex a to vertex b with the line and parabola through points first ..
     last.
@@ -219,8 +224,7 @@ def fit_run(points, sums, a, b, first, last, row):  # type: ignore[no-untyped-de
     row[SB] = row[LB] = (points[b, 0] - row[CX]) * row[UX] + (points[b, 1] - row[CY]) * row[UY]
 
 
-@kernel
-def measure(points, knots, follows, sums, vertices):  # type: ignore[no-untyped-def]
+def measure(points: Float64, knots: Bool, follows: UInt8, sums: Float64, vertices: Int64) -> Float64:
     """Return float64 [k, 12], a row of CX .. LB for each run of a polygon.
 
     Centre C and unit direction U of the best line, parabola d = C0 + C1 s + C2 s^2 in the frame of that
@@ -229,9 +233,15 @@ def measure(points, knots, follows, sums, vertices):  # type: ignore[no-untyped-
     picture's border are their border, exactly. The end points of a run are left out of its fit where
     enough others remain: near a corner they belong to both sides.
     """
-    runs = len(vertices) - 1
-    table = np.zeros((runs, 12))
-    for e in range(runs):
+    table = np.zeros((len(vertices) - 1, COLUMNS))
+    _fill_table(points, knots, follows, sums, vertices, table)
+    return table
+
+
+@kernel
+def _fill_table(points, knots, follows, sums, vertices, table):  # type: ignore[no-untyped-def]
+    """Fill the result of `measure`."""
+    for e in range(len(table)):
         a, b = vertices[e], vertices[e + 1]
         row = table[e]
         chord_x = points[b, 0] - points[a, 0]
@@ -249,4 +259,3 @@ def measure(points, knots, follows, sums, vertices):  # type: ignore[no-untyped-
             row[SB] = row[LB] = length
         else:
             fit_run(points, sums, a, b, first, last, row)
-    return table

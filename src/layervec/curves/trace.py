@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from layervec.curves.compiled import helper, kernel
-from layervec.types import Float64, Int32, Int64
+from layervec.compiled import kernel, shared
+from layervec.types import Bool, Float64, Int32, Int64, UInt8
 
 # A straight piece of a digitised smooth border meets a perpendicular one longer than this only at a true
 # corner (on circles and slanted lines one of any two meeting runs is 1 or 2 px long; checked for
@@ -25,26 +25,25 @@ SURE_RUN_PER_TOLERANCE = 5.0
 SEEN = 2  # mark on a foreground pixel
 
 
-@kernel
-def trace(padded):  # type: ignore[no-untyped-def]
+def trace(padded: UInt8) -> tuple[Int32, Int64]:
     """Follow every border of a mask with foreground on the right hand.
 
-    padded: uint8 [h + 2, w + 2], 1 is foreground, with a border of zeros. Pixels whose upper border was
-    followed are
-        set to SEEN.
+    padded: uint8 [h + 2, w + 2], 1 is foreground, with a border of zeros. Pixels whose upper border was followed are
+    set to SEEN.
     Returns corners int32 [n, 2] (x, y of the unpadded mask), one a unit step, and starts int64 [c + 1].
     """
+    inside = padded[1:, 1:]
+    tops, sides = inside != padded[:-1, 1:], inside != padded[1:, :-1]
+    corners = np.empty((np.count_nonzero(tops) + np.count_nonzero(sides), 2), np.int32)
+    starts = np.zeros(np.count_nonzero(tops & (inside != 0)) + 1, np.int64)
+    contours = _follow(padded, corners, starts)
+    return corners, starts[: contours + 1]
+
+
+@kernel
+def _follow(padded, corners, starts):  # type: ignore[no-untyped-def]
+    """Fill `corners` and `starts` of `trace`, and return how many contours there are."""
     rows, columns = padded.shape
-    total = 0
-    tops = 0
-    for y in range(1, rows):
-        for x in range(1, columns):
-            top = padded[y, x] != padded[y - 1, x]
-            total += int(top) + int(padded[y, x] != padded[y, x - 1])
-            tops += int(top and padded[y, x] != 0)
-    corners = np.empty((total, 2), np.int32)
-    starts = np.empty(tops + 1, np.int64)
-    starts[0] = 0
     n = 0
     contours = 0
     for top_y in range(1, rows):
@@ -69,7 +68,7 @@ def trace(padded):  # type: ignore[no-untyped-def]
                     dx, dy = -dy, dx
             contours += 1
             starts[contours] = n
-    return corners, starts[: contours + 1]
+    return contours
 
 
 def lattice_areas(corners: Int32, starts: Int64) -> Float64:
@@ -83,7 +82,7 @@ def lattice_areas(corners: Int32, starts: Int64) -> Float64:
     return np.asarray(np.add.reduceat(x * y[following] - x[following] * y, starts[:-1]) / 2.0)
 
 
-@helper
+@shared
 def border_side(corners, k, width, height):  # type: ignore[no-untyped-def]
     """Return 1..4 if the step from lattice point k runs along that side of the picture, else 0."""
     following = k + 1 if k + 1 < len(corners) else 0
@@ -96,7 +95,7 @@ def border_side(corners, k, width, height):  # type: ignore[no-untyped-def]
     return 4 if corners[k, 1] == height else 0
 
 
-@helper
+@shared
 def turning_points(corners, at, way):  # type: ignore[no-untyped-def]
     """Fill `at` with the places where one contour turns, `way` with 1 (right) or -1 (left); return how
     many.
@@ -115,24 +114,28 @@ def turning_points(corners, at, way):  # type: ignore[no-untyped-def]
     return m
 
 
-@kernel
-def sure_corners(corners, width, height, need):  # type: ignore[no-untyped-def]
+def sure_corners(corners: Int32, width: int, height: int, need: int) -> tuple[Bool, UInt8, int]:
     """Find the lattice points of one contour that are corners whatever lies around them.
 
     They are where two straight runs of at least `need` steps meet, both ends of a shorter run that caps a bar
     between two such runs, and where the contour joins or leaves the picture's border.
-    Returns sure bool [n], sides uint8 [n] (1..4 where the step that follows runs on the border) and the
-    number of turns.
+    Returns sure bool [n], sides uint8 [n] (1..4 where the step that follows runs on the border) and the number of
+    turns.
     """
     n = len(corners)
-    sides = np.empty(n, np.uint8)
-    sure = np.empty(n, np.bool_)
+    sure, sides = np.empty(n, np.bool_), np.empty(n, np.uint8)
+    turns = _mark_sure(corners, width, height, need, sure, sides, np.empty(n, np.int64), np.empty(n, np.int64))
+    return sure, sides, turns
+
+
+@kernel
+def _mark_sure(corners, width, height, need, sure, sides, at, way):  # type: ignore[no-untyped-def]
+    """Fill `sure` and `sides` of `sure_corners`, and return the number of turns; `at` and `way` are scratch."""
+    n = len(corners)
     for k in range(n):
         sides[k] = border_side(corners, k, width, height)
     for k in range(n):
         sure[k] = sides[k] != sides[k - 1]
-    at = np.empty(n, np.int64)
-    way = np.empty(n, np.int64)
     m = turning_points(corners, at, way)
     for i in range(m):
         following = (i + 1) % m
@@ -144,7 +147,7 @@ def sure_corners(corners, width, height, need):  # type: ignore[no-untyped-def]
         if run < need and way[i] == way[following] and run_before >= need and run_after >= need:
             sure[at[i]] = True
             sure[at[following]] = True
-    return sure, sides, m
+    return m
 
 
 def lattice_polygon(corners: Int32) -> Float64:

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from layervec.raster.compiled import ONE, inner, span_mask
+from layervec.compiled import fast_inner
+from layervec.raster.bits import ONE, span_mask
 
 # Bitmaps of a band, in the order of its `bits`: cells that no chord need run through but whose area may
 # differ from zero, cells that a chord runs through, pixels where nothing further down is wanted, pixels under
@@ -25,7 +26,7 @@ from layervec.raster.compiled import ONE, inner, span_mask
 TOUCHED, CROSSED, HIDDEN, COVERED = range(4)
 
 
-@inner
+@fast_inner
 def _first_last(low: float, high: float, width: int) -> Any:
     """Return the first and last cell of a stretch low .. high inside 0 .. width, for low < width."""
     first, last = int(low), int(high)
@@ -34,20 +35,20 @@ def _first_last(low: float, high: float, width: int) -> Any:
     return first, last
 
 
-@inner
+@fast_inner
 def _cross(bits: Any, row: int, first: int, last: int) -> None:
     """Mark the cells first .. last of a row as crossed."""
     for word in range(first >> 6, (last >> 6) + 1):
         bits[CROSSED, row, word] |= span_mask(word, first, last + 1)
 
 
-@inner
+@fast_inner
 def _touch(bits: Any, row: int, cell: int) -> None:
     """Mark a cell whose area changes though no chord runs through it."""
     bits[TOUCHED, row, cell >> 6] |= ONE << np.uint64(cell & 63)
 
 
-@inner
+@fast_inner
 def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, bits: Any) -> None:
     """Add a chord to `area`, float32 [rows, width + 2], whose first row is row `top` of the canvas.
 
@@ -76,7 +77,7 @@ def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, 
         x, y, row = x_below, below, row + 1
 
 
-@inner
+@fast_inner
 def _add_piece(
     low: float, high: float, height: float, per_x: float, row: int, width: int, area: Any, bits: Any
 ) -> None:
@@ -109,7 +110,7 @@ def _add_piece(
     area[row, last + 1] += right
 
 
-@inner
+@fast_inner
 def chord_moments(x0: float, y0: float, x1: float, y1: float, top: int, width: int, slopes: Any) -> Any:
     """Return the sums over the cells of a chord of `slopes` times the integrals of 1 - t and of t.
 
@@ -139,7 +140,7 @@ def chord_moments(x0: float, y0: float, x1: float, y1: float, top: int, width: i
     return near, far
 
 
-@inner
+@fast_inner
 def _piece_moments(
     x0: float, per_x: float, xa: float, xb: float, ta: float, tb: float, row: int, width: int, slopes: Any
 ) -> Any:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from layervec.compiled import fast_inner, fast_kernel
 from layervec.raster import pool
-from layervec.raster.compiled import inner, kernel
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
 from layervec.raster.sweep import FIRST_LOG, KEEP, WHITE, Band, Log, composite, new_band, new_log
@@ -28,7 +28,7 @@ MAX_ROUNDS = 500  # of conjugate gradients; tens are usual
 RESIDUAL = 1e-9  # relative, where they stop: far below the 1/255 that a file can hold
 
 
-@inner
+@fast_inner
 def _push(pixel: int, run: int, weight: float, used: Any, chain: Any) -> Any:
     """Put a contributor at the head of a pixel's list; returns how many entries are used now."""
     head, link, contributor, weights = chain
@@ -37,7 +37,7 @@ def _push(pixel: int, run: int, weight: float, used: Any, chain: Any) -> Any:
     return used + 1
 
 
-@inner
+@fast_inner
 def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
     """Turn the log round, from pixels by run to runs by pixel. Runs count from the front here.
 
@@ -65,7 +65,7 @@ def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
                 used = _push(log.cells[cell], run, weight, used, chain)
 
 
-@inner
+@fast_inner
 def _gather(target: Any, through: Any, top: int, rows: int, filler: Any, chain: Any, square: Any, right: Any) -> None:
     """Add up the products of weights of one band, by pairs of its runs, in `square`, and W'b in `right`."""
     head, link, contributor, weights = chain
@@ -90,7 +90,7 @@ def _gather(target: Any, through: Any, top: int, rows: int, filler: Any, chain: 
             i = link[i]
 
 
-@kernel
+@fast_kernel
 def collect(
     number: int,
     end: int,
@@ -167,7 +167,7 @@ def _collect_bands(
     return triples[0][:used].copy(), triples[1][:used].copy(), triples[2][:used].copy(), right
 
 
-@kernel
+@fast_kernel
 def _apply(rows: Any, columns: Any, values: Any, free: Any, ridge: float, x: Any, y: Any) -> None:
     """Write (W'W + ridge) x to y, both float64 [p, 3], and 0 where a path is not free."""
     for path in range(len(x)):

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from layervec.raster.compiled import inner, kernel
+from layervec.compiled import fast_inner, fast_kernel
 from layervec.types import Float32, Float64, Int64
 
 BAND_ROWS = 16  # rows of a band: its planes at 512 px fit a level-2 cache; never depends on the thread count
 MAX_CHORDS = 1024  # chords of one segment: bounds time and memory when coordinates are huge
 
 
-@inner
+@fast_inner
 def _chord_count(points: Any, nodes: Any, width: int, height: int, tolerance: float) -> int:
     """Return how many chords the segment of the points at `nodes` needs; 0 if it cannot matter."""
     a, b, c, d = nodes
@@ -36,21 +36,21 @@ def _chord_count(points: Any, nodes: Any, width: int, height: int, tolerance: fl
     return max(1, int(np.ceil(min(steps, MAX_CHORDS))))
 
 
-@inner
+@fast_inner
 def _nodes(segment: int, end: int, start: int) -> Any:
     """Return the indices of the four points of a segment of the contour that owns points start .. end - 1."""
     a = 3 * segment
     return a, a + 1, a + 2, (a + 3 if a + 3 < end else start)
 
 
-@inner
+@fast_inner
 def _bernstein(t: float) -> Any:
     """Return the four cubic Bernstein weights at t."""
     s = 1.0 - t
     return s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t
 
 
-@inner
+@fast_inner
 def _swept_area(points: Any, nodes: Any) -> float:
     """Return 20 times the area that a segment sweeps about the origin; only the sign of the sum is used."""
     a, b, c, d = nodes
@@ -61,7 +61,7 @@ def _swept_area(points: Any, nodes: Any) -> float:
     return total
 
 
-@kernel
+@fast_kernel
 def _count_chords(
     points: Any, contours: Any, paths: Any, width: int, height: int, tolerance: float, first: Any, sign: Any
 ) -> None:
@@ -77,7 +77,7 @@ def _count_chords(
         sign[path] = -1.0 if swept < 0 else 1.0
 
 
-@inner
+@fast_inner
 def _cut(points: Any, nodes: Any, begin: int, end: int, ends: Any) -> None:
     """Write the chords begin .. end - 1 of a segment; shared ends get the same bits, so that paths close."""
     a, b, c, d = nodes
@@ -93,7 +93,7 @@ def _cut(points: Any, nodes: Any, begin: int, end: int, ends: Any) -> None:
         ends[chord, 2], ends[chord, 3] = x, y
 
 
-@kernel
+@fast_kernel
 def _cut_paths(points: Any, contours: Any, paths: Any, first: Any, ends: Any, owner: Any) -> None:
     """Write the chords of every segment to `ends` and their paths to `owner`; see `flatten`."""
     for path in range(len(paths) - 1):
@@ -125,7 +125,7 @@ def flatten(
     return first, ends, owner, sign
 
 
-@inner
+@fast_inner
 def _chord_rows(ends: Any, chord: int, height: int) -> Any:
     """Return the first row that a chord touches and one past the last, inside the canvas; equal if none."""
     low, high = min(ends[chord, 1], ends[chord, 3]), max(ends[chord, 1], ends[chord, 3])
@@ -138,7 +138,7 @@ def _chord_rows(ends: Any, chord: int, height: int) -> Any:
     return first, max(last, first)
 
 
-@kernel
+@fast_kernel
 def _count_entries(ends: Any, owner: Any, height: int, start: Any, bands: Any, latest: Any) -> None:
     """Write where the entries, and the runs, of each band start: int64 [bands + 1] both, zeros at first.
 
@@ -156,7 +156,7 @@ def _count_entries(ends: Any, owner: Any, height: int, start: Any, bands: Any, l
         bands[band + 1] += bands[band]
 
 
-@kernel
+@fast_kernel
 def _fill_entries(
     ends: Any, owner: Any, height: int, next_entry: Any, next_run: Any, run_path: Any, runs: Any, entries: Any
 ) -> None:
@@ -190,7 +190,7 @@ def bin_chords(ends: Float64, owner: Int64, height: int) -> tuple[Int64, Int64, 
     return bands, run_path, runs, entries
 
 
-@kernel
+@fast_kernel
 def pull_to_points(
     moments: Any,  # float64 [e, 2]
     entries: Any,  # int64 [e]

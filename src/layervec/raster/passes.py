@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from layervec.compiled import fast_inner, fast_kernel
 from layervec.raster import pool
 from layervec.raster.cells import chord_moments
-from layervec.raster.compiled import inner, kernel
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
@@ -39,7 +39,7 @@ from layervec.types import Float32, Float64
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
 
 
-@inner
+@fast_inner
 def _emit(band: Any, image: Any, top: int) -> None:
     """Write the band to `image`, float32 [3 or 4, h, w]: over white, or premultiplied with its alpha."""
     channels, height, width = image.shape
@@ -57,7 +57,7 @@ def _emit(band: Any, image: Any, top: int) -> None:
                 sink[x] = np.float32(1.0) - through[x]
 
 
-@inner
+@fast_inner
 def _emit_pixels(planes: Any, picture: Any, top: int) -> None:
     """Write the band to `picture`, float32 [h, w, 4], premultiplied."""
     height, width, _ = picture.shape
@@ -68,7 +68,7 @@ def _emit_pixels(planes: Any, picture: Any, top: int) -> None:
             picture[top + y, x, 3] = np.float32(1.0) - planes[3, y * width + x]
 
 
-@inner
+@fast_inner
 def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> Any:
     """Write d(loss)/d(image) of a band to `slopes`, float32 [4, N], and return the band's loss."""
     channels, height, width = image.shape
@@ -93,7 +93,7 @@ def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> An
     return loss
 
 
-@inner
+@fast_inner
 def _take(target: Any, top: int, rows: int, slopes: Any) -> None:
     """Copy the rows of one band of `target`, which is d(loss)/d(image), to `slopes`, float32 [4, N]."""
     width = target.shape[2]
@@ -104,7 +104,7 @@ def _take(target: Any, top: int, rows: int, slopes: Any) -> None:
                 sink[x] = source[x]
 
 
-@inner
+@fast_inner
 def _ground(slopes: Any, channels: int, below: Any) -> None:
     """Start S with what lies below everything: white, or nothing where the drawing has its own alpha."""
     red, green, blue = slopes[0], slopes[1], slopes[2]
@@ -115,7 +115,7 @@ def _ground(slopes: Any, channels: int, below: Any) -> None:
         below[:] = 0.0
 
 
-@inner
+@fast_inner
 def _span_back(slopes: Any, below: Any, above: Any, paint: Any, channels: int, with_alpha: bool) -> Any:
     """Go back over one inside stretch: updates `below`; returns its sums of T g by channel and T (h - S)."""
     red, green, blue, last = slopes
@@ -142,7 +142,7 @@ def _span_back(slopes: Any, below: Any, above: Any, paint: Any, channels: int, w
     return sum_r, sum_g, sum_b, sum_a
 
 
-@inner
+@fast_inner
 def _spans_back(
     log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, with_alpha: bool
 ) -> Any:
@@ -168,7 +168,7 @@ def _spans_back(
     return red * alpha, green * alpha, blue * alpha, opacity
 
 
-@inner
+@fast_inner
 def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any) -> Any:
     """Go back over the crossed cells of a path: fills `edges` with dL/d(area); returns sums for the paint."""
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
@@ -192,7 +192,7 @@ def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint:
     return red * alpha, green * alpha, blue * alpha, opacity
 
 
-@inner
+@fast_inner
 def _back(
     log: Any,
     first_run: int,
@@ -239,7 +239,7 @@ def _back(
 DRAWING, PULLING, FITTING, MEASURING = range(4)
 
 
-@kernel
+@fast_kernel
 def run_bands(
     task: int,
     with_alpha: bool,  # also find the gradient by the alpha of opaque paths

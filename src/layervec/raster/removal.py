@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from layervec.raster.compiled import inner
+from layervec.compiled import fast_inner
 from layervec.raster.sweep import WHITE
 
 
-@inner
+@fast_inner
 def _weigh(pixel: int, seen: Any, opacity: Any, colour: Any, slopes: Any, weight: Any, below: Any) -> Any:
     """Return the loss's change at one pixel where a path of this opacity goes; puts the path into `below`."""
     change = np.float32(0.0)
@@ -27,7 +27,7 @@ def _weigh(pixel: int, seen: Any, opacity: Any, colour: Any, slopes: Any, weight
     return change
 
 
-@inner
+@fast_inner
 def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, width: int, below: Any) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
     colour = (paint[0], paint[1], paint[2], np.float32(1.0))
@@ -50,7 +50,7 @@ def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: i
     return area, change
 
 
-@inner
+@fast_inner
 def measure(
     log: Any,
     first_run: int,

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from layervec.compiled import fast_inner
+from layervec.raster.bits import NONE, ONE, WORD, leading_zeros, lowest_bit, span_mask
 from layervec.raster.cells import COVERED, CROSSED, HIDDEN, TOUCHED, add_chord
-from layervec.raster.compiled import NONE, ONE, WORD, inner, leading_zeros, lowest_bit, span_mask
 from layervec.raster.flatten import BAND_ROWS
 from layervec.types import Int64
 
@@ -68,7 +69,7 @@ def new_log(bands: Int64, room: int) -> Log:
     )
 
 
-@inner
+@fast_inner
 def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
     """Return coverage and its slope by signed area: min(|a|, 1), or a folded into 0..1 for even-odd.
 
@@ -89,7 +90,7 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
     return np.float32(1.0), np.float32(0.0)
 
 
-@inner
+@fast_inner
 def _box(ends: Any, entries: Any, begin: Any, end: int, top: int, rows: int, width: int) -> Any:
     """Return first row, end row, first column and end column of what some chords can touch in the band."""
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
@@ -106,7 +107,7 @@ def _box(ends: Any, entries: Any, begin: Any, end: int, top: int, rows: int, wid
     return row, row_end, column, column_end
 
 
-@inner
+@fast_inner
 def _all_hidden(bits: Any, box: Any) -> bool:
     """Tell whether nothing shows in the box."""
     row, row_end, column, column_end = box
@@ -117,7 +118,7 @@ def _all_hidden(bits: Any, box: Any) -> bool:
     return True
 
 
-@inner
+@fast_inner
 def _visible(bits: Any, row: int, begin: Any, end: int) -> Any:
     """Return the least stretch that holds every visible pixel of begin .. end - 1; empty if there is none."""
     low, high = end, begin
@@ -129,7 +130,7 @@ def _visible(bits: Any, row: int, begin: Any, end: int) -> Any:
     return low, high
 
 
-@inner
+@fast_inner
 def _hide(bits: Any, row: int, begin: Any, end: int, deep: bool) -> None:
     """Hide what lies below an opaque stretch; if `deep`, leave one more opaque layer to be seen."""
     for word in range(begin >> 6, ((end - 1) >> 6) + 1):
@@ -141,7 +142,7 @@ def _hide(bits: Any, row: int, begin: Any, end: int, deep: bool) -> None:
             bits[HIDDEN, row, word] |= mask
 
 
-@inner
+@fast_inner
 def _fill(red: Any, green: Any, blue: Any, through: Any, paint: Any) -> None:
     """Composite a colour below what is drawn already in a stretch of pixels."""
     r, g, b, alpha = paint
@@ -154,7 +155,7 @@ def _fill(red: Any, green: Any, blue: Any, through: Any, paint: Any) -> None:
         through[i] *= rest
 
 
-@inner
+@fast_inner
 def _draw_inside(
     band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, width: int, paint: Any, mode: Any
 ) -> Any:
@@ -177,7 +178,7 @@ def _draw_inside(
     return cells, spans, shares
 
 
-@inner
+@fast_inner
 def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
     """Composite one partly covered pixel; returns its transmittance from before."""
     red, green, blue, alpha = paint
@@ -190,7 +191,7 @@ def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
     return seen
 
 
-@inner
+@fast_inner
 def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: Any) -> Any:
     """Composite the path whose signed areas are in the band, and clear them; returns the log's new ends."""
     row, row_end, column, column_end = box
@@ -233,7 +234,7 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
     return ends
 
 
-@inner
+@fast_inner
 def composite(
     band: Any,
     log: Any,
