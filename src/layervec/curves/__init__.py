@@ -152,5 +152,5 @@ def mean_deviation(outline: Outline, mask: Bool) -> float:
         return math.inf
     following = np.arange(1, len(corners) + 1)
     following[starts[1:] - 1] = starts[:-1]
-    midpoints = 0.5 * (corners + corners[following])
+    midpoints = np.asarray(0.5 * (corners + corners[following]), np.float64)
     return float(distances(midpoints, start, end).mean())
