@@ -54,5 +54,10 @@ def fast_inner(function: F) -> F:
 
 
 def shared(function: F) -> F:
-    """Compile `function` for kernels that call it in several places: as `inner`, but copied only where that pays."""
+    """Compile `function` as `inner` does, but leave it to LLVM whether to copy it: less code to compile twice."""
     return cast(F, njit(**_CALLED)(function))
+
+
+def fast_shared(function: F) -> F:
+    """Compile `function` as `shared` does, with fast-math."""
+    return cast(F, njit(**_CALLED, fastmath=True)(function))

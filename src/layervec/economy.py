@@ -45,15 +45,17 @@ def drop_nodes(
     so that borders which only a simpler version of the drawing shows keep their form as well. Nodes on the canvas
     border stay.
     """
+    if not fit.outlines:
+        return fit
     stiffness = np.zeros(sum(outline.segments for outline in fit.outlines))
     sizes = [outline.segments for outline in fit.outlines]
     for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
         part = Fit(tuple(o for o, show in zip(fit.outlines, shown, strict=True) if show), fit.paints[shown])
         stiffness[np.repeat(shown, sizes)] += weight * _stiffness(part, width, height, threads)
-    parts = np.split(stiffness, np.cumsum(sizes)[:-1])
-    pairs = zip(fit.outlines, parts, strict=True)
-    outlines = [_thinned(outline, part, price, width, height) for outline, part in pairs]
-    return Fit(tuple(outlines), fit.paints)
+    segments = _Segments.of(fit.outlines, stiffness)
+    segments.thin(price, width, height)
+    segments.straighten(LINE_SHARE * price)
+    return Fit(segments.outlines(), fit.paints)
 
 
 def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:
@@ -61,92 +63,114 @@ def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float6
     from layervec import raster
 
     random = np.random.default_rng(0)
-    _, pull_back = raster.render_with_grad(fit.scene(), width, height, threads=threads)
-    total = np.zeros(fit.scene().points.shape)
+    scene = fit.scene()
+    _, pull_back = raster.render_with_grad(scene, width, height, threads=threads)
+    total = np.zeros(scene.points.shape)
     for _ in range(PROBES):
         signs = random.integers(0, 2, (height, width, 4)).astype(np.float32) * 2 - 1
         signs[..., 3] = 0.0
         total = total + pull_back(signs).points ** 2
     squares = (total / PROBES).sum(axis=1).reshape(-1, 3)
-    lengths = np.concatenate([_lengths(outline) for outline in fit.outlines])
+    cubics = np.concatenate([_cubics(outline) for outline in fit.outlines])
+    lengths = np.linalg.norm(np.diff(cubics, axis=1), axis=2).sum(axis=1) * 0.5 + _chords(cubics) * 0.5
     return np.asarray(squares[:, 1:].mean(axis=1) / (HANDLE_WEIGHT * np.maximum(lengths, 1.0)))
-
-
-def _lengths(outline: Outline) -> Float64:
-    cubics = _cubics(outline.points, outline.starts)
-    return np.asarray(np.linalg.norm(np.diff(cubics, axis=1), axis=2).sum(axis=1) * 0.5 + _chords(cubics) * 0.5)
 
 
 def _chords(cubics: Float64) -> Float64:
     return np.asarray(np.linalg.norm(cubics[:, 3] - cubics[:, 0], axis=1))
 
 
-def _cubics(points: Float64, starts: Int64) -> Float64:
+def _cubics(outline: Outline) -> Float64:
     """All segments as four points each: float64 [k, 4, 2]."""
-    segments = points.reshape(-1, 3, 2)
+    segments = outline.points.reshape(-1, 3, 2)
     following = np.arange(1, len(segments) + 1)
-    following[starts[1:] // 3 - 1] = starts[:-1] // 3
+    following[outline.starts[1:] // 3 - 1] = outline.starts[:-1] // 3
     return np.concatenate([segments, segments[following, :1]], axis=1)
 
 
-def _thinned(outline: Outline, stiffness: Float64, price: float, width: int, height: int) -> Outline:
-    points, starts, straight = [], [0], []
-    for first, last in zip(outline.starts[:-1], outline.starts[1:], strict=True):
-        cubics = _cubics(outline.points[first:last], np.array([0, last - first]))
-        contour = _Contour(cubics, outline.straight[first // 3 : last // 3], stiffness[first // 3 : last // 3])
-        fixed = _on_border(cubics[:, 0], width, height)
-        while contour.thin(price, fixed):
-            fixed = _on_border(contour.cubics[:, 0], width, height)
-        contour.straighten(LINE_SHARE * price)
-        points.append(contour.cubics[:, :3].reshape(-1, 2))
-        straight.append(contour.straight)
-        starts.append(starts[-1] + 3 * len(contour.straight))
-    return Outline(np.concatenate(points), np.array(starts, dtype=np.int64), np.concatenate(straight))
-
-
-def _on_border(nodes: Float64, width: int, height: int) -> Bool:
-    return np.asarray(((nodes <= 0) | (nodes >= np.array([width, height]))).any(axis=1))
-
-
 @dataclass
-class _Contour:
+class _Segments:
+    """The segments of all outlines, contour after contour."""
+
     cubics: Float64  # [k, 4, 2]
     straight: Bool  # [k]
     stiffness: Float64  # [k]
+    contour: Int64  # [k], number of the contour
+    contours: Int64  # [outlines + 1], first contour of each outline
 
-    def thin(self, price: float, fixed: Bool) -> bool:
-        """Merge the cheapest pairs of neighbouring segments, no two that touch; False when none is cheap enough."""
-        count = len(self.cubics)
-        if count <= FEWEST_SEGMENTS:
-            return False
-        before = np.arange(count) - 1
-        merged, lines, cost = _merge(
-            self.cubics[before], self.cubics, self.straight[before] & self.straight, self._weights()
+    @classmethod
+    def of(cls, outlines: Sequence[Outline], stiffness: Float64) -> _Segments:
+        sizes = np.concatenate([np.diff(outline.starts) // 3 for outline in outlines])
+        return cls(
+            np.concatenate([_cubics(outline) for outline in outlines]),
+            np.concatenate([outline.straight for outline in outlines]),
+            stiffness,
+            np.repeat(np.arange(len(sizes)), sizes),
+            np.cumsum([0] + [outline.contours for outline in outlines]),
         )
-        cost[fixed] = np.inf
-        spare = count - FEWEST_SEGMENTS
-        taken = np.zeros(count, dtype=bool)  # segments that are part of a merge already
-        drop = np.zeros(count, dtype=bool)
-        for node in np.argsort(cost, kind="stable"):
-            if cost[node] > price or spare == 0:
-                break
-            if taken[node] or taken[node - 1]:
-                continue
-            taken[node] = taken[node - 1] = drop[node] = True
-            spare -= 1
-        if not drop.any():
-            return False
-        for node in np.flatnonzero(drop):
-            lengths = _chords(self.cubics[[node - 1, node]]) + 1e-9
-            self.stiffness[node - 1] = np.average(self.stiffness[[node - 1, node]], weights=lengths)
-            self.cubics[node - 1] = merged[node]
-            self.straight[node - 1] = lines[node]
-        self.cubics, self.straight, self.stiffness = (
-            self.cubics[~drop],
-            self.straight[~drop],
-            self.stiffness[~drop],
-        )
-        return True
+
+    def outlines(self) -> tuple[Outline, ...]:
+        ends = np.concatenate([[0], np.cumsum(np.bincount(self.contour, minlength=int(self.contours[-1])))])
+        found = []
+        for first, last in zip(self.contours[:-1], self.contours[1:], strict=True):
+            begin, end = ends[first], ends[last]
+            points = self.cubics[begin:end, :3].reshape(-1, 2)
+            found.append(Outline(points, 3 * (ends[first : last + 1] - begin), self.straight[begin:end]))
+        return tuple(found)
+
+    def thin(self, price: float, width: int, height: int) -> None:
+        """Merge the cheapest pairs of neighbouring segments, no two that touch, until none is cheap enough."""
+        merged, lines = np.empty_like(self.cubics), np.zeros(len(self.cubics), dtype=bool)
+        cost = np.full(len(self.cubics), np.inf)
+        stale = np.ones(len(self.cubics), dtype=bool)  # the node before a segment, when either of its segments is new
+        while stale.any():
+            before = self._before()
+            nodes = self.cubics[:, 0]
+            on_border = ((nodes <= 0) | (nodes >= np.array([width, height]))).any(axis=1)
+            asked = np.flatnonzero(stale & ~on_border)
+            cost[stale] = np.inf
+            previous = before[asked]
+            merged[asked], lines[asked], cost[asked] = _merge(
+                self.cubics[previous],
+                self.cubics[asked],
+                self.straight[previous] & self.straight[asked],
+                np.stack([self.stiffness[previous], self.stiffness[asked]], axis=1),
+            )
+            drop = self._cheapest(cost, before, price)
+            lengths = _chords(self.cubics) + 1e-9
+            new = before[drop]
+            weight = lengths[new] + lengths[drop]
+            mean = (self.stiffness[new] * lengths[new] + self.stiffness[drop] * lengths[drop]) / weight
+            self.stiffness[new], self.cubics[new], self.straight[new] = mean, merged[drop], lines[drop]
+            stale[:] = False
+            stale[new] = True
+            kept = np.ones(len(cost), dtype=bool)
+            kept[drop] = False
+            self.cubics, self.straight = self.cubics[kept], self.straight[kept]
+            self.stiffness, self.contour = self.stiffness[kept], self.contour[kept]
+            merged, lines, cost, stale = merged[kept], lines[kept], cost[kept], stale[kept]
+            stale |= stale[self._before()]
+
+    def _before(self) -> Int64:
+        """The segment before each, around its contour."""
+        before = np.arange(len(self.contour)) - 1
+        first = np.flatnonzero(np.diff(self.contour, prepend=-1))
+        before[first] = np.append(first[1:], len(self.contour)) - 1
+        return before
+
+    def _cheapest(self, cost: Float64, before: Int64, price: float) -> Int64:
+        """Nodes to drop at one time, by the segments that they begin."""
+        spare = np.bincount(self.contour) - FEWEST_SEGMENTS
+        taken = np.zeros(len(cost), dtype=bool)  # segments that are part of a merge already
+        drop = []
+        cheap = np.flatnonzero(cost <= price)
+        for node in cheap[np.argsort(cost[cheap], kind="stable")]:
+            contour = self.contour[node]
+            if spare[contour] > 0 and not taken[node] and not taken[before[node]]:
+                taken[node] = taken[before[node]] = True
+                spare[contour] -= 1
+                drop.append(node)
+        return np.array(drop, dtype=np.int64)
 
     def straighten(self, price: float) -> None:
         """Make lines of cubics where that costs less than `price`."""
@@ -161,10 +185,6 @@ class _Contour:
         lines = self.straight
         self.cubics[lines, 1] = (start + chord / 3)[lines, 0]
         self.cubics[lines, 2] = (start + chord * (2 / 3))[lines, 0]
-
-    def _weights(self) -> Float64:
-        """Stiffness of the two segments at each node: [k, 2]."""
-        return np.stack([np.roll(self.stiffness, 1), self.stiffness], axis=1)
 
 
 def _merge(first: Float64, second: Float64, lines: Bool, weights: Float64) -> tuple[Float64, Bool, Float64]:

@@ -43,7 +43,7 @@ def _cross(bits: Any, row: int, first: int, last: int) -> None:
 
 
 @fast_inner
-def _touch(bits: Any, row: int, cell: int) -> None:
+def _touch(bits: Any, row: int, cell: Any) -> None:
     """Mark a cell whose area changes though no chord runs through it."""
     bits[TOUCHED, row, cell >> 6] |= ONE << np.uint64(cell & 63)
 
@@ -85,7 +85,7 @@ def _add_piece(
     if low < 0:
         outside = height if high < 0 else -low * per_x
         area[row, 0] += outside
-        _touch(bits, row, 0)
+        _touch(bits, row, np.int64(0))
         if high < 0:
             return
         height -= outside

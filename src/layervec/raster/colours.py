@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from layervec.compiled import fast_inner, fast_kernel
+from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec.raster import pool
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
@@ -29,7 +29,7 @@ RESIDUAL = 1e-9  # relative, where they stop: far below the 1/255 that a file ca
 
 
 @fast_inner
-def _push(pixel: int, run: int, weight: float, used: Any, chain: Any) -> Any:
+def _push(pixel: Any, run: int, weight: float, used: Any, chain: Any) -> Any:
     """Put a contributor at the head of a pixel's list; returns how many entries are used now."""
     head, link, contributor, weights = chain
     link[used], contributor[used], weights[used] = head[pixel], run, weight
@@ -37,7 +37,7 @@ def _push(pixel: int, run: int, weight: float, used: Any, chain: Any) -> Any:
     return used + 1
 
 
-@fast_inner
+@fast_shared
 def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
     """Turn the log round, from pixels by run to runs by pixel. Runs count from the front here.
 
@@ -46,26 +46,27 @@ def _chain(log: Any, runs: int, opacity: Any, filler: Any, chain: Any) -> None:
     head is the first entry of a pixel, link the next one, -1 ends a list.
     opacity: float32 [runs], alpha of each run.
     """
+    log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
     filler[:] = -1
     chain[0][:] = -1
     used: Any = np.int64(0)
     for run in range(runs):
         alpha = opacity[run]
-        for span in range(log.runs[1, run], log.runs[1, run + 1]):
-            begin, length, place = log.spans[span, 0], log.spans[span, 1], log.spans[span, 2]
+        for span in range(log_runs[1, run], log_runs[1, run + 1]):
+            begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
             for i in range(length):
-                weight = log.above[place + i] * alpha
+                weight = log_above[place + i] * alpha
                 if weight == 1.0:
                     filler[begin + i] = run
                 elif weight > 0:
                     used = _push(begin + i, run, weight, used, chain)
-        for cell in range(log.runs[0, run], log.runs[0, run + 1]):
-            weight = log.parts[cell, 0] * log.parts[cell, 1] * alpha
+        for cell in range(log_runs[0, run], log_runs[0, run + 1]):
+            weight = log_parts[cell, 0] * log_parts[cell, 1] * alpha
             if weight > 0:
-                used = _push(log.cells[cell], run, weight, used, chain)
+                used = _push(np.int64(log_cells[cell]), run, weight, used, chain)
 
 
-@fast_inner
+@fast_shared
 def _gather(target: Any, through: Any, top: int, rows: int, filler: Any, chain: Any, square: Any, right: Any) -> None:
     """Add up the products of weights of one band, by pairs of its runs, in `square`, and W'b in `right`."""
     head, link, contributor, weights = chain

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from layervec.compiled import fast_inner, fast_kernel
+from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec.raster import pool
 from layervec.raster.cells import chord_moments
 from layervec.raster.flatten import BAND_ROWS
@@ -39,16 +39,17 @@ from layervec.types import Float32, Float64
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
 
 
-@fast_inner
+@fast_shared
 def _emit(band: Any, image: Any, top: int) -> None:
     """Write the band to `image`, float32 [3 or 4, h, w]: over white, or premultiplied with its alpha."""
+    band_planes = band.planes
     channels, height, width = image.shape
     ground = WHITE if channels == 3 else np.float32(0.0)
     for y in range(min(BAND_ROWS, height - top)):
         begin, end = y * width, (y + 1) * width
-        through = band.planes[3, begin:end]
+        through = band_planes[3, begin:end]
         for channel in range(3):
-            source, sink = band.planes[channel, begin:end], image[channel, top + y]
+            source, sink = band_planes[channel, begin:end], image[channel, top + y]
             for x in range(width):
                 sink[x] = source[x] + ground * through[x]
         if channels == 4:
@@ -57,7 +58,7 @@ def _emit(band: Any, image: Any, top: int) -> None:
                 sink[x] = np.float32(1.0) - through[x]
 
 
-@fast_inner
+@fast_shared
 def _emit_pixels(planes: Any, picture: Any, top: int) -> None:
     """Write the band to `picture`, float32 [h, w, 4], premultiplied."""
     height, width, _ = picture.shape
@@ -68,7 +69,7 @@ def _emit_pixels(planes: Any, picture: Any, top: int) -> None:
             picture[top + y, x, 3] = np.float32(1.0) - planes[3, y * width + x]
 
 
-@fast_inner
+@fast_shared
 def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> Any:
     """Write d(loss)/d(image) of a band to `slopes`, float32 [4, N], and return the band's loss."""
     channels, height, width = image.shape
@@ -93,7 +94,7 @@ def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> An
     return loss
 
 
-@fast_inner
+@fast_shared
 def _take(target: Any, top: int, rows: int, slopes: Any) -> None:
     """Copy the rows of one band of `target`, which is d(loss)/d(image), to `slopes`, float32 [4, N]."""
     width = target.shape[2]
@@ -104,7 +105,7 @@ def _take(target: Any, top: int, rows: int, slopes: Any) -> None:
                 sink[x] = source[x]
 
 
-@fast_inner
+@fast_shared
 def _ground(slopes: Any, channels: int, below: Any) -> None:
     """Start S with what lies below everything: white, or nothing where the drawing has its own alpha."""
     red, green, blue = slopes[0], slopes[1], slopes[2]
@@ -147,16 +148,17 @@ def _spans_back(
     log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, with_alpha: bool
 ) -> Any:
     """Go back over the inside stretches of one path; returns its sums for the paint."""
+    log_above, log_spans = log.above, log.spans
     alpha = paint[3]
     red = green = blue = opacity = 0.0
     for span in range(first, last):
-        begin, length, place = log.spans[span, 0], log.spans[span, 1], log.spans[span, 2]
+        begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
         end = begin + length
         parts = (slopes[0, begin:end], slopes[1, begin:end], slopes[2, begin:end], slopes[3, begin:end])
         r, g, b, a = _span_back(
             parts,
             below[begin:end],
-            log.above[place : place + length],
+            log_above[place : place + length],
             paint,
             channels,
             with_alpha or alpha < 1.0,
@@ -171,13 +173,14 @@ def _spans_back(
 @fast_inner
 def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any) -> Any:
     """Go back over the crossed cells of a path: fills `edges` with dL/d(area); returns sums for the paint."""
+    log_cells, log_parts = log.cells, log.parts
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
     r, g, b, alpha = paint
     width = edges.shape[1] - 2
     red = green = blue = opacity = 0.0
     for cell in range(first, last):
-        pixel = log.cells[cell]
-        seen, share, slope = log.parts[cell, 0], log.parts[cell, 1], log.parts[cell, 2]
+        pixel = log_cells[cell]
+        seen, share, slope = log_parts[cell, 0], log_parts[cell, 1], log_parts[cell, 2]
         gain = r * red_slope[pixel] + g * green_slope[pixel] + b * blue_slope[pixel] - below[pixel]
         if channels == 4:
             gain += last_slope[pixel]
@@ -192,7 +195,7 @@ def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint:
     return red * alpha, green * alpha, blue * alpha, opacity
 
 
-@fast_inner
+@fast_shared
 def _back(
     log: Any,
     first_run: int,
@@ -207,6 +210,7 @@ def _back(
     paint_sums: Any,  # float64 [r, 4], receives an answer
 ) -> None:
     """Carry d(loss)/d(image) of one band back to its chords and paints."""
+    log_cells, log_runs = log.cells, log.runs
     chords, run_path, runs, entries = geometry
     slopes, below, edges = scratch
     width = edges.shape[1] - 2
@@ -214,12 +218,12 @@ def _back(
         order = last_run - 1 - run
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        first, last = log.runs[1, order], log.runs[1, order + 1]
+        first, last = log_runs[1, order], log_runs[1, order + 1]
         if first < last:
             found = _spans_back(log, first, last, slopes, below, paint, channels, with_alpha)
             for k in range(PAINT_SUMS):
                 paint_sums[run, k] += found[k]
-        first, last = log.runs[0, order], log.runs[0, order + 1]
+        first, last = log_runs[0, order], log_runs[0, order + 1]
         if first == last:
             continue
         found = _cells_back(log, first, last, slopes, below, paint, channels, edges)
@@ -231,8 +235,8 @@ def _back(
             c = chords[entries[entry]]
             moments[entry, 0], moments[entry, 1] = chord_moments(c[0], c[1], c[2], c[3], top, width, edges)
         for cell in range(first, last):
-            row = log.cells[cell] // width
-            edges[row, log.cells[cell] - row * width] = 0.0
+            row = log_cells[cell] // width
+            edges[row, log_cells[cell] - row * width] = 0.0
 
 
 # Tasks of `run_bands`. PULLING: `target` is d(loss)/d(image) itself.

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from layervec.compiled import fast_inner
+from layervec.compiled import fast_inner, fast_shared
 from layervec.raster.sweep import WHITE
 
 
 @fast_inner
-def _weigh(pixel: int, seen: Any, opacity: Any, colour: Any, slopes: Any, weight: Any, below: Any) -> Any:
+def _weigh(pixel: Any, seen: Any, opacity: Any, colour: Any, slopes: Any, weight: Any, below: Any) -> Any:
     """Return the loss's change at one pixel where a path of this opacity goes; puts the path into `below`."""
     change = np.float32(0.0)
     for channel in range(below.shape[0]):
@@ -30,19 +30,20 @@ def _weigh(pixel: int, seen: Any, opacity: Any, colour: Any, slopes: Any, weight
 @fast_inner
 def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, width: int, below: Any) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
+    log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
     colour = (paint[0], paint[1], paint[2], np.float32(1.0))
     alpha = paint[3]
     area = change = 0.0
     weight = np.float32(1.0)
-    for span in range(log.runs[1, order], log.runs[1, order + 1]):
-        begin, length, place = log.spans[span, 0], log.spans[span, 1], log.spans[span, 2]
+    for span in range(log_runs[1, order], log_runs[1, order + 1]):
+        begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
         for i in range(length):
             if len(weights):
                 weight = weights[top + (begin + i) // width, (begin + i) % width]
-            area += alpha * log.above[place + i]
-            change += _weigh(begin + i, log.above[place + i], alpha, colour, slopes, weight, below)
-    for cell in range(log.runs[0, order], log.runs[0, order + 1]):
-        pixel, seen, opacity = log.cells[cell], log.parts[cell, 0], alpha * log.parts[cell, 1]
+            area += alpha * log_above[place + i]
+            change += _weigh(begin + i, log_above[place + i], alpha, colour, slopes, weight, below)
+    for cell in range(log_runs[0, order], log_runs[0, order + 1]):
+        pixel, seen, opacity = np.int64(log_cells[cell]), log_parts[cell, 0], alpha * log_parts[cell, 1]
         if len(weights):
             weight = weights[top + pixel // width, pixel % width]
         area += opacity * seen
@@ -50,7 +51,7 @@ def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: i
     return area, change
 
 
-@fast_inner
+@fast_shared
 def measure(
     log: Any,
     first_run: int,

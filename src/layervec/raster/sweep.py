@@ -30,6 +30,8 @@ FIRST_LOG = 1 << 15  # entries of a log; it grows when a band needs more
 DRAW, KEEP, KEEP_DEEP = np.int64(0), np.int64(1), np.int64(2)
 
 
+# Kernels take the fields of the next two out at their top: in a loop, each `band.bits` becomes code that takes the
+# whole tuple apart, which made compiling a tenth slower.
 class Band(NamedTuple):
     """Scratch of one band; pixels are numbered row after row (N = rows * width)."""
 
@@ -160,21 +162,23 @@ def _draw_inside(
     band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, width: int, paint: Any, mode: Any
 ) -> Any:
     """Composite, and log, a stretch that lies wholly inside the path. Returns the new ends of the log."""
+    band_bits, band_planes = band.bits, band.planes
+    log_above, log_spans = log.above, log.spans
     cells, spans, shares = ends
-    low, high = _visible(band.bits, row, begin, end)
+    low, high = _visible(band_bits, row, begin, end)
     if low < high:
         first, last = row * width + low, row * width + high
         if mode != DRAW:
-            log.spans[spans, 0], log.spans[spans, 1], log.spans[spans, 2] = first, last - first, shares
-            above, through = log.above[shares : shares + last - first], band.planes[3, first:last]
+            log_spans[spans, 0], log_spans[spans, 1], log_spans[spans, 2] = first, last - first, shares
+            above, through = log_above[shares : shares + last - first], band_planes[3, first:last]
             for i in range(last - first):
                 above[i] = through[i]
             spans += 1
             shares += last - first
-        planes = band.planes
+        planes = band_planes
         _fill(planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint)
         if paint[3] == 1.0:
-            _hide(band.bits, row, begin, end, mode == KEEP_DEEP)
+            _hide(band_bits, row, begin, end, mode == KEEP_DEEP)
     return cells, spans, shares
 
 
@@ -194,6 +198,8 @@ def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
 @fast_inner
 def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: Any) -> Any:
     """Composite the path whose signed areas are in the band, and clear them; returns the log's new ends."""
+    band_area, band_bits, band_planes = band.area, band.bits, band.planes
+    log_cells, log_parts = log.cells, log.parts
     row, row_end, column, column_end = box
     even_odd, sense = rule
     for y in range(row, row_end):
@@ -201,16 +207,16 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
         inside = False
         begin = np.int64(0)
         for word in range(column >> 6, (column_end >> 6) + 1):
-            lines = band.bits[CROSSED, y, word]
-            bits = band.bits[TOUCHED, y, word] | lines
-            band.bits[TOUCHED, y, word] = NONE
-            band.bits[CROSSED, y, word] = NONE
+            lines = band_bits[CROSSED, y, word]
+            bits = band_bits[TOUCHED, y, word] | lines
+            band_bits[TOUCHED, y, word] = NONE
+            band_bits[CROSSED, y, word] = NONE
             while bits != NONE:
                 x = word * WORD + lowest_bit(bits)
                 if inside and x > begin:
                     ends = _draw_inside(band, log, ends, y, begin, x, width, paint, mode)
-                winding += band.area[y, x]
-                band.area[y, x] = 0.0
+                winding += band_area[y, x]
+                band_area[y, x] = 0.0
                 bit = bits & ~(bits - ONE)
                 bits ^= bit
                 if lines & bit == NONE:
@@ -218,14 +224,14 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
                     winding = np.rint(winding)  # no chord here: what is left of it is rounding
                 else:
                     begin = x + 1
-                    if band.bits[HIDDEN, y, word] & bit == NONE:
+                    if band_bits[HIDDEN, y, word] & bit == NONE:
                         share, slope = coverage(winding, even_odd, sense)
                         pixel = y * width + x
-                        seen = _draw_cell(band.planes, pixel, share, paint)
+                        seen = _draw_cell(band_planes, pixel, share, paint)
                         if mode != DRAW:
                             cells = ends[0]
-                            log.cells[cells] = pixel
-                            log.parts[cells, 0], log.parts[cells, 1], log.parts[cells, 2] = seen, share, slope
+                            log_cells[cells] = pixel
+                            log_parts[cells, 0], log_parts[cells, 1], log_parts[cells, 2] = seen, share, slope
                             ends = (cells + 1, ends[1], ends[2])
                 turns = int(np.rint(winding))
                 inside = (turns & 1) != 0 if even_odd else turns != 0
@@ -251,27 +257,29 @@ def composite(
 
     Returns 0, or, having stopped halfway, the entries that the log must have room for.
     """
+    band_area, band_bits, band_planes = band.area, band.bits, band.planes
+    log_cells, log_runs = log.cells, log.runs
     chords, run_path, runs, entries = geometry
     paints, even_odd, sign, shown = style
-    band.planes[:3] = 0.0
-    band.planes[3] = 1.0
-    band.bits[HIDDEN:] = NONE
+    band_planes[:3] = 0.0
+    band_planes[3] = 1.0
+    band_bits[HIDDEN:] = NONE
     ends = (np.int64(0), np.int64(0), np.int64(0))
     if mode != DRAW:
-        log.runs[:, 0] = 0
+        log_runs[:, 0] = 0
     for run in range(last_run - 1, first_run - 1, -1):
         path = run_path[run]
         box = _box(chords, entries, runs[run], runs[run + 1], top, rows, width)
-        if shown[path] and not _all_hidden(band.bits, box):
+        if shown[path] and not _all_hidden(band_bits, box):
             need = max(ends[0], ends[1], ends[2]) + (box[1] - box[0]) * width
-            if mode != DRAW and need > len(log.cells):
+            if mode != DRAW and need > len(log_cells):
                 return need
             for entry in range(runs[run], runs[run + 1]):
                 c = chords[entries[entry]]
-                add_chord(c[0], c[1], c[2], c[3], top, width, band.area, band.bits)
+                add_chord(c[0], c[1], c[2], c[3], top, width, band_area, band_bits)
             paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
             ends = _sweep(band, log, ends, box, width, paint, (even_odd[path], sign[path]), mode)
         if mode != DRAW:
-            log.runs[0, last_run - run] = ends[0]
-            log.runs[1, last_run - run] = ends[1]
+            log_runs[0, last_run - run] = ends[0]
+            log_runs[1, last_run - run] = ends[1]
     return 0
