@@ -17,6 +17,11 @@ from layervec.borders import settle
 STIFFNESS, ROUNDS = arrange.STIFFNESS, arrange.SETTLE_ROUNDS
 
 
+def draw_masks(found, plan, pixels, wanted):
+    regions = arrange.Regions(found, plan, pixels)
+    return [regions.mask(i) for i in wanted]
+
+
 def built(picture):
     picture = raster(picture)
     return tree.build(picture, simplify.classic(picture))
@@ -185,7 +190,7 @@ def test_an_enclosed_sibling_is_painted_later(nesting) -> None:
 def test_painting_the_masks_in_order_shows_the_settled_regions(name) -> None:
     found, pixels, plan = chosen(PICTURES[name](), 24)
     expected = arrange._settled(found, plan, pixels)
-    masks = arrange.regions(found, plan, pixels, range(len(plan)))
+    masks = draw_masks(found, plan, pixels, range(len(plan)))
     shown = np.full(expected.shape, -1)
     for i in arrange.stack(found, plan.nodes):
         shown[masks[i]] = i
@@ -195,15 +200,15 @@ def test_painting_the_masks_in_order_shows_the_settled_regions(name) -> None:
 def test_prefixes_leave_no_gap_where_a_more_important_shape_shows() -> None:
     """Every prefix by rank covers all that its regions cover."""
     found, pixels, plan = chosen(noisy(scenery(), 0.04), 20)
-    masks = arrange.regions(found, plan, pixels, range(len(plan)))
+    masks = draw_masks(found, plan, pixels, range(len(plan)))
     for count in range(1, len(plan) + 1):
         assert np.any(masks[:count], axis=0).all()
 
 
 def test_only_the_wanted_masks_are_drawn_and_they_do_not_depend_on_what_else_is_wanted() -> None:
     found, pixels, plan = chosen(scenery(), 10)
-    every = arrange.regions(found, plan, pixels, range(10))
-    some = arrange.regions(found, plan, pixels, [7, 2])
+    every = draw_masks(found, plan, pixels, range(10))
+    some = draw_masks(found, plan, pixels, [7, 2])
     np.testing.assert_array_equal(some, [every[7], every[2]])
 
 
@@ -212,7 +217,7 @@ def test_a_hole_whose_content_is_painted_on_top_is_filled() -> None:
     for nesting, up in (([0, [1, 2]], 1), ([0, 1, 2], 0)):  # inside the ring's node, and beside it
         found, node_of = tree_of(labels, nesting)
         plan = plan_of([0, node_of[1] - up, node_of[2]], (0, 1, 2))
-        ring = arrange.regions(found, plan, pixels_of(labels), [1])[0]
+        ring = draw_masks(found, plan, pixels_of(labels), [1])[0]
         assert ring[24, 30]
         np.testing.assert_array_equal(ring, labels > 0)
         outlines = arrange.add_outlines(plan, found, pixels_of(labels), 1.0).outlines
@@ -224,7 +229,7 @@ def test_a_hole_that_shows_what_lies_below_stays_open() -> None:
     found, node_of = tree_of(labels, [0, 2, 1])
     pixels = pixels_of(np.where(labels == 2, 0, labels))
     plan = plan_of([0, node_of[1]], (0, 1))
-    ring = arrange.regions(found, plan, pixels, [1])[0]
+    ring = draw_masks(found, plan, pixels, [1])[0]
     np.testing.assert_array_equal(ring, labels == 1)
     outlines = arrange.add_outlines(plan, found, pixels, 1.0).outlines
     assert outlines[1].contours == 2
@@ -238,7 +243,7 @@ def test_a_hole_under_glass_stays_open() -> None:
     plan = plan_of([0, node_of[1], node_of[2]], (0, 1, 2), alphas=[1.0, 1.0, 0.5])
     pixels = np.concatenate([pixels_of(labels), np.ones((48, 60, 1), np.float32)], axis=2)
     pixels[labels == 2] *= 0.5
-    ring = arrange.regions(found, plan, pixels, [1])[0]
+    ring = draw_masks(found, plan, pixels, [1])[0]
     assert not ring[labels == 2].any()
 
 
@@ -246,7 +251,7 @@ def test_parents_run_on_under_their_children() -> None:
     found, pixels, plan = chosen(nested_discs(), 5)
     parents = arrange.nest(found, plan.nodes)
     shown = arrange._settled(found, plan, pixels)
-    masks = arrange.regions(found, plan, pixels, range(len(plan)))
+    masks = draw_masks(found, plan, pixels, range(len(plan)))
     checked = 0
     for i in np.flatnonzero(parents >= 0):
         depth = cv2.distanceTransform((shown == i).astype(np.uint8), cv2.DIST_L2, 3)
@@ -267,7 +272,7 @@ def test_neighbours_run_on_under_the_one_painted_above_if_it_is_more_important()
         plan = plan_of([0, *(node_of[number] for number in numbers[1:])], numbers)
         lower, upper = numbers.index(1), numbers.index(2)
         assert arrange.stack(found, plan.nodes).tolist() == [0, lower, upper]
-        masks = arrange.regions(found, plan, pixels_of(labels), [lower, upper])
+        masks = draw_masks(found, plan, pixels_of(labels), [lower, upper])
         np.testing.assert_array_equal(masks[1], labels == 2)
         np.testing.assert_array_equal(masks[0][:, :30], labels[:, :30] == 1)
         assert masks[0][13:27, 30 : 30 + arrange.OVERLAP - 1].all() == runs_on
@@ -299,7 +304,7 @@ def test_the_first_plan_draws_each_region(name) -> None:
     found, pixels = built(picture), premultiplied(picture)
     plan = arrange.arrange(found, pixels, 24, 1.0)
     assert len(plan) == len(plan.outlines) == len(plan.paints) <= 24
-    masks = arrange.regions(found, plan, pixels, range(len(plan)))
+    masks = draw_masks(found, plan, pixels, range(len(plan)))
     for outline, mask in zip(plan.outlines, masks, strict=True):
         assert outline.contours >= 1
         h, w = mask.shape

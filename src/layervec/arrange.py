@@ -7,11 +7,11 @@ nothing of gradients, layer names or files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from layervec import pool
 from layervec.choose import choose
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, RegionTree
 
@@ -42,14 +42,18 @@ class Plan:
         return len(self.nodes)
 
 
-def arrange(tree: RegionTree, pixels: Float32, budget: int, tolerance: float) -> Plan:
+def arrange(
+    tree: RegionTree, pixels: Float32, budget: int, tolerance: float, *, threads: int | None = None
+) -> Plan:
     """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their colours."""
     nodes, paints = choose(tree, pixels, budget)
     plan = Plan(nodes, (), paints)
-    return add_outlines(plan, tree, pixels, tolerance)
+    return add_outlines(plan, tree, pixels, tolerance, threads=threads)
 
 
-def add_outlines(plan: Plan, tree: RegionTree, pixels: Float32, tolerance: float) -> Plan:
+def add_outlines(
+    plan: Plan, tree: RegionTree, pixels: Float32, tolerance: float, *, threads: int | None = None
+) -> Plan:
     """Return the plan with outlines for the nodes at its end that have none; regions that vanish are left out.
 
     plan.outlines may be shorter than plan.nodes. pixels: premultiplied [h, w, c].
@@ -57,9 +61,11 @@ def add_outlines(plan: Plan, tree: RegionTree, pixels: Float32, tolerance: float
     from layervec import curves
 
     known = len(plan.outlines)
-    masks = regions(tree, plan, pixels, range(known, len(plan)))
-    looseness = _looseness(nest(tree, plan.nodes), plan.paints)[known:]
-    fitted = [curves.fit(mask, tolerance * loose, SPECK_AREA) for mask, loose in zip(masks, looseness, strict=True)]
+    masks = Regions(tree, plan, pixels)
+    looseness = _looseness(nest(tree, plan.nodes), plan.paints)
+    fitted = pool.each(
+        lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], SPECK_AREA), range(known, len(plan)), threads
+    )
     kept = [*range(known), *(known + i for i, outline in enumerate(fitted) if outline.contours)]
     outlines = (*plan.outlines, *(outline for outline in fitted if outline.contours))
     return Plan(plan.nodes[kept], outlines, plan.paints[kept])
@@ -129,54 +135,61 @@ def _looseness(parents: Int64, paints: Float64) -> Float64:
     return np.asarray(np.clip(PLAIN_CONTRAST / np.maximum(contrast, 1e-6), *LOOSENESS))
 
 
-def regions(tree: RegionTree, plan: Plan, pixels: Float32, wanted: Sequence[int]) -> list[Bool]:
-    """Return the masks to draw for the picked nodes at the indices `wanted`: bool [h, w] each, perhaps empty.
+class Regions:
+    """The masks to draw for the picked nodes of a plan.
 
     A shape runs on under its children, and under those painted above it where that closes a bay or a hole; a
     hole stays a hole only where what it shows is not painted on top anyway.
     """
-    count = len(plan)
-    place = np.empty(count, dtype=np.int64)
-    place[stack(tree, plan.nodes)] = np.arange(count)
-    owner = _settled(tree, plan, pixels)
-    inside = _inside(nest(tree, plan.nodes))
-    see_through = plan.paints[:, 3] < 1.0
-    closing = max(2, round(HOLE_CLOSING * max(owner.shape)))
-    painted = owner >= 0
-    masks = []
-    for i in wanted:
-        canvas = int(plan.nodes[i]) == 0 and not see_through[i]
-        mask = np.ones(owner.shape, dtype=bool) if canvas else _own(i, inside, see_through)[owner]
-        if not canvas and mask.any():
-            window = _window(mask, closing + OVERLAP + 1)
-            near = owner[window]
-            above = ((place > place[i]) & ~inside[i, :count] & ~see_through)[near] & painted[window]
-            part = mask[window]
-            if above.any():
-                part = _run_under(part, above, above & (near < i), closing)
-            if not np.array_equal(near == i, part):
-                part = _smooth_hidden(part, near == i)
-            mask[window] = part
-        masks.append(mask)
-    return masks
 
+    def __init__(self, tree: RegionTree, plan: Plan, pixels: Float32) -> None:
+        count = len(plan)
+        self._plan = plan
+        self._place = np.empty(count, dtype=np.int64)
+        self._place[stack(tree, plan.nodes)] = np.arange(count)
+        self._owner = _settled(tree, plan, pixels)
+        self._inside = _inside(nest(tree, plan.nodes))
+        self._see_through = plan.paints[:, 3] < 1.0
+        self._closing = max(2, round(HOLE_CLOSING * max(self._owner.shape)))
+        h, w = self._owner.shape
+        self._rows = np.zeros((count + 1, h), dtype=bool)  # which rows each region is seen in; the last is nothing
+        self._rows[self._owner, np.arange(h)[:, None]] = True
+        self._columns = np.zeros((count + 1, w), dtype=bool)
+        self._columns[self._owner, np.arange(w)] = True
 
-def _own(i: int, inside: Bool, see_through: Bool) -> Bool:
-    """Tell which regions a shape lies under: bool [k + 1]. One that shows through must not add to such a shape."""
-    if not see_through[i]:
-        return np.asarray(inside[i])
-    above = np.flatnonzero(inside[i, :-1] & see_through)
-    return np.asarray(inside[i] & ~inside[above[above != i]].any(axis=0))
+    def mask(self, i: int) -> Bool:
+        """Return the mask of the node at index `i`: bool [h, w], perhaps empty."""
+        if int(self._plan.nodes[i]) == 0 and not self._see_through[i]:
+            return np.ones(self._owner.shape, dtype=bool)
+        mask = np.zeros(self._owner.shape, dtype=bool)
+        own = self._own(i)
+        rows, columns = np.flatnonzero(self._rows[own].any(axis=0)), np.flatnonzero(self._columns[own].any(axis=0))
+        if len(rows):
+            margin = self._closing + OVERLAP + 1
+            window = (
+                slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
+                slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
+            )
+            mask[window] = self._part(i, own, self._owner[window])
+        return mask
 
+    def _own(self, i: int) -> Bool:
+        """Tell which regions a shape lies under: bool [k + 1]. One that shows through must not add to such a shape."""
+        inside = self._inside
+        if not self._see_through[i]:
+            return np.asarray(inside[i])
+        above = np.flatnonzero(inside[i, :-1] & self._see_through)
+        return np.asarray(inside[i] & ~inside[above[above != i]].any(axis=0))
 
-def _window(mask: Bool, margin: int) -> tuple[slice, slice]:
-    """Rows and columns of what a mask covers and `margin` px around it."""
-    h, w = mask.shape
-    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        slice(max(0, ys[0] - margin), min(h, ys[-1] + 1 + margin)),
-        slice(max(0, xs[0] - margin), min(w, xs[-1] + 1 + margin)),
-    )
+    def _part(self, i: int, own: Bool, near: Int32) -> Bool:
+        """The mask in a window, near: which region shows at each of its pixels."""
+        part = own[near]
+        later = np.append((self._place > self._place[i]) & ~self._inside[i, :-1] & ~self._see_through, False)
+        above = later[near]
+        if above.any():
+            part = _run_under(part, above, above & (near < i), self._closing)
+        shown = near == i
+        return part if np.array_equal(shown, part) else _smooth_hidden(part, shown)
 
 
 def _settled(tree: RegionTree, plan: Plan, pixels: Float32) -> Int32:

@@ -20,6 +20,8 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
 
 # Before the first kernel loads, or every index in a kernel is looked up among strings, lists and dicts first, which
 # takes a fifth of the time that kernels compile in.
@@ -29,18 +31,36 @@ with suppress(ImportError):
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
-_OUTER: dict[str, Any] = {**_OPTIONS, "cache": True}
 _CALLED: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True}
+
+
+class _Cache(FunctionCache):
+    """Machine code on disk, as by Numba's `cache=True`, but loading it does not load all that compiling needs.
+
+    That takes 0.25 s, of the one second in which a run has its first kernels.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+def _kept(function: F, **options: Any) -> F:
+    compiled = njit(**_OPTIONS, **options)(function)
+    if isinstance(compiled, Dispatcher):  # not so under NUMBA_DISABLE_JIT
+        with suppress(RuntimeError):  # no folder that it may write to: compiled in each process then
+            compiled._cache = _Cache(function)
+    return cast(F, compiled)
 
 
 def kernel(function: F) -> F:
     """Compile `function` on its first call, and keep the machine code on disk for the next process."""
-    return cast(F, njit(**_OUTER)(function))
+    return _kept(function)
 
 
 def fast_kernel(function: F) -> F:
     """Compile `function` as `kernel` does, with fast-math."""
-    return cast(F, njit(**_OUTER, fastmath=True)(function))
+    return _kept(function, fastmath=True)
 
 
 def inner(function: F) -> F:

@@ -77,7 +77,9 @@ def vectorize(
         regions = done(tree.build(picture.raster, levels))
     pixels = _fitted(picture.raster)
     with clock.stage("arrange") as done:
-        plan = arrange.arrange(regions, pixels, refine.first_budget(settings.paths), settings.tolerance)
+        plan = arrange.arrange(
+            regions, pixels, refine.first_budget(settings.paths), settings.tolerance, threads=threads
+        )
         done(Arranged(layers.drawing(regions, plan), plan.nodes))
 
     def on_progress(progress: refine.Progress) -> None:

@@ -171,7 +171,7 @@ class _Run:
             tuple(plan.outlines[i] for i in kept),
             np.concatenate([plan.paints[kept], paints]),
         )
-        return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance))
+        return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance, threads=self.threads))
 
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""

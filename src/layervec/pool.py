@@ -7,8 +7,12 @@ how many threads there are never changes what is computed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 _pool: ThreadPoolExecutor | None = None
 
@@ -33,10 +37,22 @@ def run(job: Callable[[int, int], None], threads: int | None) -> None:
         job(0, 1)
         return
     if _pool is None:
-        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="layervec-raster")
+        _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="layervec")
     others = [_pool.submit(job, start, step) for start in range(1, step)]
     try:
         job(0, step)
     finally:
         for other in others:
             other.result()
+
+
+def each(function: Callable[[Item], Answer], items: Sequence[Item], threads: int | None) -> list[Answer]:
+    """Return function(item) of each item, in their order."""
+    answers: dict[int, Answer] = {}
+
+    def job(start: int, step: int) -> None:
+        for place in range(start, len(items), step):
+            answers[place] = function(items[place])
+
+    run(job, threads)
+    return [answers[place] for place in range(len(items))]
