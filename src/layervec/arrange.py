@@ -42,9 +42,7 @@ class Plan:
         return len(self.nodes)
 
 
-def arrange(
-    tree: RegionTree, pixels: Float32, budget: int, tolerance: float, *, threads: int | None = None
-) -> Plan:
+def arrange(tree: RegionTree, pixels: Float32, budget: int, tolerance: float, *, threads: int | None = None) -> Plan:
     """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their colours."""
     nodes, paints = choose(tree, pixels, budget)
     plan = Plan(nodes, (), paints)

@@ -8,6 +8,7 @@ from what is seen there. Picking the largest gain again and again gives the shap
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +22,16 @@ CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
 MODE_WIDTHS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.25, 0.25)  # kernel of each mean shift step, colour distance
+
+
+@dataclass(frozen=True, slots=True)
+class _Paint:
+    """What painting a node would do: its colour, [c]; nodes and leaves that would show it; error left in those leaves."""
+
+    colour: Float64
+    free: Int64
+    leaves: Int64
+    error: Float64
 
 
 class Chooser:
@@ -82,28 +93,33 @@ class Chooser:
             gain = self.gain[node]
             if gain <= least_gain:
                 return False
-            leaves = self._free_leaves(node)
-            error = self._errors(leaves, self._dominant(leaves)).sum()
-            self.gain[node] = min(gain, self._shown[node, -1] - error)
+            paint = self._paint(node)
+            self.gain[node] = min(gain, self._shown[node, -1] - paint.error.sum())
             if self.gain[node] >= gain * (1 - 1e-9):
-                self.paint(node)
+                self._lay(node, paint)
                 return True
 
     def paint(self, node: int) -> None:
         """Paint this node over its nearest painted ancestor, in the dominant colour of what it shows."""
-        span = np.arange(node, int(self.tree.last[node]))
-        free_nodes = span[self._free(node)]
-        leaves = self._free_leaves(node)
-        colour = self._dominant(leaves)
+        self._lay(node, self._paint(node))
+
+    def _paint(self, node: int) -> _Paint:
+        free = np.flatnonzero(self._free(node)) + node
+        leaves = free[self._is_leaf[free]]
+        colour = dominant_colour(self._colour[leaves], self._area[leaves])
+        offset = self._colour[leaves] - colour
+        return _Paint(colour, free, leaves, self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1))
+
+    def _lay(self, node: int, paint: _Paint) -> None:
         self.picked.append(node)
         self.gains.append(float(self.gain[node]))
-        self.colours.append(colour)
+        self.colours.append(paint.colour)
         changed = self._cover(node)
-        error = np.zeros(len(span) + 1)
-        error[leaves - node + 1] = self._errors(leaves, colour)
+        error = np.zeros(int(self.tree.last[node]) - node + 1)
+        error[paint.leaves - node + 1] = paint.error
         running = np.cumsum(error)
-        self._shown[free_nodes, -1] = running[self.tree.last[free_nodes] - node] - running[free_nodes - node]
-        self._reprice(np.concatenate([free_nodes, changed]))
+        self._shown[paint.free, -1] = running[self.tree.last[paint.free] - node] - running[paint.free - node]
+        self._reprice(np.concatenate([paint.free, changed]))
 
     def _free(self, node: int) -> Bool:
         """Tell which nodes from `node` to its last descendant lie outside painted descendants."""
@@ -111,19 +127,6 @@ class Chooser:
         for below in self._painted_below(node):
             free[below - node : int(self.tree.last[below]) - node] = False
         return free
-
-    def _free_leaves(self, node: int) -> Int64:
-        free = np.flatnonzero(self._free(node)) + node
-        return np.asarray(free[self._is_leaf[free]])
-
-    def _dominant(self, leaves: Int64) -> Float64:
-        return dominant_colour(self._colour[leaves], self._area[leaves])
-
-    def _errors(self, leaves: Int64, colour: Float64) -> Float64:
-        """Squared error of each leaf painted in one colour."""
-        return np.asarray(
-            self._spread[leaves] + self._area[leaves] * ((self._colour[leaves] - colour) ** 2).sum(axis=1)
-        )
 
     def _cover(self, node: int) -> Int64:
         """Mark a node painted; return its ancestors up to the nearest painted one, which it now hides a part of."""

@@ -72,9 +72,9 @@ def vectorize(
     with clock.stage("load") as done:
         picture = done(image.open_picture(source, settings.size))
     with clock.stage("simplify") as done:
-        levels = done(simplify.Classic(settings.levels_count).levels(picture.raster))
+        levels = done(simplify.Classic(settings.levels_count, threads).levels(picture.raster))
     with clock.stage("tree") as done:
-        regions = done(tree.build(picture.raster, levels))
+        regions = done(tree.build(picture.raster, levels, threads=threads))
     pixels = _fitted(picture.raster)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(

@@ -46,6 +46,15 @@ def run(job: Callable[[int, int], None], threads: int | None) -> None:
             other.result()
 
 
+def split(job: Callable[[int, int], None], size: int, threads: int | None) -> None:
+    """Call job(begin, end) for the parts of 0 .. size - 1, one a thread. Parts must not depend on each other."""
+
+    def part(start: int, step: int) -> None:
+        job(start * size // step, (start + 1) * size // step)
+
+    run(part, threads)
+
+
 def each(function: Callable[[Item], Answer], items: Sequence[Item], threads: int | None) -> list[Answer]:
     """Return function(item) of each item, in their order."""
     answers: dict[int, Answer] = {}

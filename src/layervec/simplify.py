@@ -40,13 +40,14 @@ class Classic:
     """The default `Simplifier`: `count` levels of edge-aware scale space, no model needed."""
 
     count: int = LEVELS
+    threads: int | None = None
 
     def levels(self, raster: Raster) -> list[Raster]:
         """Return `count` levels, see `classic`."""
-        return classic(raster, self.count)
+        return classic(raster, self.count, threads=self.threads)
 
 
-def classic(raster: Raster, count: int = LEVELS) -> list[Raster]:
+def classic(raster: Raster, count: int = LEVELS, *, threads: int | None = None) -> list[Raster]:
     """Return `count` (at least 1) levels from fine to coarse; the first is `raster` itself.
 
     The scale of level k is 2**(k - 1) / 256 of the longest side: texture and faint details below it are gone,
@@ -62,18 +63,18 @@ def classic(raster: Raster, count: int = LEVELS) -> list[Raster]:
     pixels = premultiplied(raster) * weights
     for k in range(1, count):
         scale = FINEST_SCALE * max(raster.width, raster.height) * 2 ** (k - 1)
-        pixels = _keep_mean(_roll(pixels, scale), pixels)
+        pixels = _keep_mean(_roll(pixels, scale, threads), pixels)
         levels.append(Raster(straight(pixels / weights)))
     return levels
 
 
-def _roll(pixels: Float32, scale: float) -> Float32:
+def _roll(pixels: Float32, scale: float, threads: int | None) -> Float32:
     """Remove from pixels [h, w, 4] what is smaller than scale (pixels) and keep the edges of the rest."""
     from layervec.smoothing import joint_smooth  # loads numba
 
     guide = None
     for _ in range(PASSES):
-        guide = joint_smooth(pixels, guide, scale, CONTRAST, ROUNDS)
+        guide = joint_smooth(pixels, guide, scale, CONTRAST, ROUNDS, threads=threads)
     assert guide is not None
     return guide
 

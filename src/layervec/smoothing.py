@@ -12,9 +12,11 @@ section 5 (recursive filtering), https://www.inf.ufrgs.br/~eslgastal/DomainTrans
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
+from layervec import pool
 from layervec.compiled import fast_kernel
 from layervec.types import Float32
 
@@ -25,7 +27,15 @@ PEDESTAL = np.float32(1.0)
 LEAST_FEEDBACK = np.float32(1e-9)
 
 
-def joint_smooth(pixels: Float32, guide: Float32 | None, scale: float, contrast: float, rounds: int) -> Float32:
+def joint_smooth(
+    pixels: Float32,
+    guide: Float32 | None,
+    scale: float,
+    contrast: float,
+    rounds: int,
+    *,
+    threads: int | None = None,
+) -> Float32:
     """Average each pixel with its neighbours, but not across the guide's edges.
 
     pixels: float32 [h, w, 4]. guide: float32 [h, w, g], any units, or None for plain smoothing.
@@ -47,8 +57,8 @@ def joint_smooth(pixels: Float32, guide: Float32 | None, scale: float, contrast:
     for _ in range(rounds):
         across[across < LEAST_FEEDBACK] = 0.0
         down[down < LEAST_FEEDBACK] = 0.0
-        _sweep_rows(out, across)
-        _sweep_columns(out, down)
+        pool.split(partial(_sweep_rows, out, across), height, threads)
+        pool.split(partial(_sweep_columns, out, down), width, threads)
         across, down = across * across, down * down  # half the scale is the square of the feedback
     out -= PEDESTAL
     return out
@@ -68,10 +78,13 @@ def _add_changes(guide: Float32, weight: float, across: Float32, down: Float32) 
 
 
 @fast_kernel
-def _sweep_rows(out: Float32, feedback: Float32) -> None:
-    """Filter each row of out [h, w, 4] in place, rightwards then leftwards; feedback [h, w - 1] in 0..1."""
-    height, width = out.shape[:2]
-    for i in range(height):
+def _sweep_rows(out: Float32, feedback: Float32, begin: int, end: int) -> None:
+    """Filter the rows begin .. end - 1 of out [h, w, 4] in place, rightwards then leftwards.
+
+    feedback: [h, w - 1] in 0..1.
+    """
+    width = out.shape[1]
+    for i in range(begin, end):
         row = out[i]
         # Four running values in registers: as an inner loop over channels this takes twice as long.
         x, y, z, t = row[0, 0], row[0, 1], row[0, 2], row[0, 3]
@@ -86,13 +99,16 @@ def _sweep_rows(out: Float32, feedback: Float32) -> None:
 
 
 @fast_kernel
-def _sweep_columns(out: Float32, feedback: Float32) -> None:
-    """Filter each column of out [h, w, 4] in place, downwards then upwards; feedback [h - 1, w] in 0..1."""
-    height, width = out.shape[:2]
+def _sweep_columns(out: Float32, feedback: Float32, begin: int, end: int) -> None:
+    """Filter the columns begin .. end - 1 of out [h, w, 4] in place, downwards then upwards.
+
+    feedback: [h - 1, w] in 0..1.
+    """
+    height = out.shape[0]
     for step in range(1, 2 * height - 1):  # row by row, so that memory is walked in order
         i = step if step < height else 2 * height - 2 - step
         before = i - 1 if step < height else i + 1
         weights = feedback[min(i, before)]
-        for j in range(width):
+        for j in range(begin, end):
             for c in range(4):
                 out[i, j, c] += weights[j] * (out[before, j, c] - out[i, j, c])

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from layervec import pool
 from layervec.image import premultiplied
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
@@ -24,7 +25,7 @@ FRINGE_SLOPE = 0.15  # most change of colour beside an antialiased edge, in cont
 FRINGE_PASSES = 2  # an edge blurred over three or four pixels needs two
 
 
-def build(raster: Raster, levels: Sequence[Raster]) -> RegionTree:
+def build(raster: Raster, levels: Sequence[Raster], *, threads: int | None = None) -> RegionTree:
     """Return the region tree of a picture.
 
     levels: simplified versions of the picture, fine to coarse, of its size; the picture itself may be among them.
@@ -32,7 +33,7 @@ def build(raster: Raster, levels: Sequence[Raster]) -> RegionTree:
     from layervec import tree_kernels as kernels
 
     h, w = raster.height, raster.width
-    features = _features(raster, levels)
+    features = _features(raster, levels, threads)
     labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
     n = int(labels.max()) + 1
     area = np.bincount(labels, minlength=n).astype(np.float64)
@@ -45,18 +46,18 @@ def build(raster: Raster, levels: Sequence[Raster]) -> RegionTree:
     return RegionTree(number[labels].reshape(h, w), parent, last, costs)
 
 
-def _features(raster: Raster, levels: Sequence[Raster]) -> Float32:
+def _features(raster: Raster, levels: Sequence[Raster], threads: int | None) -> Float32:
     """Colours of the picture and its levels, premultiplied, fringes absorbed: float32 [h * w, f]."""
     coarser = [level for level in levels if level is not raster]
     weights = [1.0] + [LEVEL_WEIGHT / max(1, len(coarser)) ** 0.5] * len(coarser)
-    columns = []
-    for level, weight in zip([raster, *coarser], weights, strict=True):
-        pixels = premultiplied(level)
-        if raster.opaque:
-            pixels = pixels[..., :3]
-        pixels = without_fringes(pixels)
-        columns.append(pixels.reshape(-1, pixels.shape[2]) * np.float32(weight))
-    return np.ascontiguousarray(np.concatenate(columns, axis=1))
+
+    def columns(level: Raster) -> Float32:
+        pixels = level.pixels[..., :3] if raster.opaque else premultiplied(level)
+        return without_fringes(pixels).reshape(raster.height * raster.width, -1)
+
+    found = pool.each(columns, [raster, *coarser], threads)
+    scaled = [part * np.float32(weight) for part, weight in zip(found, weights, strict=True)]
+    return np.ascontiguousarray(np.concatenate(scaled, axis=1))
 
 
 def without_fringes(pixels: Float32) -> Float32:
