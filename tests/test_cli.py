@@ -13,13 +13,17 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from pydantic import Field
 
-from layervec import cli
+from layervec import arguments, cli
+from layervec.errors import InputError
 from layervec.score import render_svg, score
+from layervec.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 DRAFT = ["--quality", "draft", "--paths", "12"]
@@ -271,7 +275,19 @@ BAD = {
     "threads not a number": (given("--threads", "two"), "--threads should be a whole number, not 'two'"),
     "unknown flag": (given("--qualty", "draft"), "there is no option --qualty, perhaps --quality was meant"),
     "two pictures": (given("other.png"), "'other.png' is one name too many"),
+    "unknown flag with a value": (given("--pahts=3"), "there is no option --pahts, perhaps --paths was meant"),
+    "unknown flag like no other": (given("--zzz"), "there is no option --zzz; see"),
+    "unknown flag and no picture": (lambda folder: ["--colours=3"], "there is no option --colours"),
+    "flag cut short": (given("--qual", "draft"), "there is no option --qual, perhaps --quality was meant"),
+    "flag with one dash": (given("-output", "FOLDER/o.svg"), "there is no option -output, perhaps --output was meant"),
+    "name after a double dash": (given("--", "other.png"), "'other.png' is one name too many"),
     "value missing": (given("-o"), "-o/--output needs a value"),
+    "value missing before a flag": (given("--paths", "--png"), "--paths needs a value"),
+    "value empty": (given("--paths="), "--paths should be a whole number, not ''"),
+    "value for a switch": (given("--png=yes"), "--png takes no value"),
+    "negative paths": (given("--paths", "-5"), "--paths should be greater than or equal to 1, not -5"),
+    "tolerance not a number": (given("--tolerance", "wide"), "--tolerance should be a number, not 'wide'"),
+    "tolerance endless": (given("--tolerance=inf"), "--tolerance should be a finite number, not inf"),
     "quiet and verbose": (given("-q", "-v"), "exclude each other"),
     "yaml missing": (given("--config", "FOLDER/absent.yaml"), "absent.yaml: cannot be read"),
     "yaml key": (
@@ -315,6 +331,8 @@ def test_bad_input_is_told_in_one_sentence(case, tmp_path, capsys):
         (["score"], "OUT.svg is missing; see `layervec score --help`"),
         (["score", "a.svg"], "IMAGE is missing"),
         (["score", "absent.svg", "absent.png"], "absent.svg"),
+        (["score", "a.svg", "a.png", "b.png"], "'b.png' is one name too many"),
+        (["score", "a.svg", "a.png", "--jsn"], "there is no option --jsn, perhaps --json was meant"),
     ],
 )
 def test_misused_commands(words, told, capsys):
@@ -400,6 +418,59 @@ def test_flags_win_over_yaml_and_yaml_over_defaults(picture, tmp_path):
     assert settings == {"paths": 3, "quality": "draft", "tolerance": 2.0, "size": 512, "levels_count": 5}
 
 
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_has_a_flag_and_help(name, capsys):
+    field, flag = Settings.model_fields[name], "--" + name.replace("_", "-")
+    asked = arguments.vectorize(["a.png", flag, str(field.default)])
+    assert asked.drawing == Settings()
+    assert asked.drawing.model_fields_set == {name}
+    with pytest.raises(SystemExit):
+        arguments.vectorize(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{field.description} (default: {field.default})" in shown
+
+
+def test_settings_of_every_kind_become_flags(tmp_path, monkeypatch, capsys):
+    class Kinds(Settings):
+        shapes: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+        scale: float | None = None
+        style: Literal["flat", "soft"] | None = None
+        smooth: bool = True
+
+    monkeypatch.setattr(arguments, "Settings", Kinds)
+
+    def chosen(*words):
+        return arguments.vectorize(["a.png", *words]).drawing.model_dump(exclude=set(Settings.model_fields))
+
+    assert chosen() == {"shapes": "auto", "scale": None, "style": None, "smooth": True}
+    words = ("--shapes", "7", "--scale=.5", "--style", "soft", "--no-smooth")
+    assert chosen(*words) == {"shapes": 7, "scale": 0.5, "style": "soft", "smooth": False}
+    assert chosen(*words, "--shapes=auto", "--smooth") == {
+        "shapes": "auto",
+        "scale": 0.5,
+        "style": "soft",
+        "smooth": True,
+    }
+    for word, told in (("few", "--shapes should be a whole number or 'auto', not 'few'"), ("0", "--shapes should be ")):
+        with pytest.raises(InputError, match=told):
+            chosen("--shapes", word)
+    with pytest.raises(SystemExit):
+        chosen("--help")
+    shown = capsys.readouterr().out
+    assert "--shapes auto|NUMBER" in shown
+    assert "--smooth, --no-smooth" in shown
+    assert "(default: yes)" in shown
+    assert "None" not in shown
+
+
+def test_options_and_names_in_any_order():
+    asked = arguments.vectorize(["-q", "--paths=3", "a.png", "-o", "b.svg", "--paths", "4", "--png", "--threads=1"])
+    assert (asked.image, asked.drawing) == (Path("a.png"), Settings(paths=4))
+    assert asked.output == arguments.Output(svg=Path("b.svg"), png=True, workdir=None)
+    assert asked.run == arguments.Run(config=None, threads=1, quiet=True, verbose=False)
+    assert arguments.score(["a.svg", "--json", "a.png"]) == arguments.Score(Path("a.svg"), Path("a.png"), json=True)
+
+
 # What is said
 
 
@@ -448,8 +519,19 @@ def test_help_and_version(capsys):
         assert shown.err == ""
 
 
+@pytest.mark.parametrize("columns", [40, 60, 100])
+def test_help_fits_the_terminal(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in ("vectorize", "score"):
+        assert run(command, "--help") == 0
+        shown = capsys.readouterr().out
+        assert shown.isascii()
+        wrapped = [line for line in shown.splitlines() if "layervec" not in line]  # examples are for copying
+        assert max(map(len, wrapped)) < columns
+
+
 def test_our_fault_is_exit_1(picture, monkeypatch, capsys):
-    monkeypatch.setattr("layervec.tree.build", lambda raster, levels: 1 / 0)
+    monkeypatch.setattr("layervec.tree.build", lambda *_, **__: 1 / 0)
     assert run("vectorize", picture, *DRAFT) == 1
     said = capsys.readouterr().err
     assert re.fullmatch(r"layervec: [^\n]*ZeroDivisionError: division by zero[^\n]*report[^\n]*\n", said)
@@ -463,7 +545,7 @@ def test_our_fault_is_exit_1(picture, monkeypatch, capsys):
 def test_help_loads_nothing_heavy():
     code = (
         "import sys; from layervec.cli import main; main(['vectorize', '--help']);"
-        "sys.exit(', '.join({'numpy', 'numba', 'cv2', 'PIL'} & set(sys.modules)) or 0)"
+        "sys.exit(', '.join({'numpy', 'numba', 'cv2', 'PIL', 'yaml', 'rich', 'asyncio'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, text=True)
     assert (done.returncode, done.stderr) == (0, "")

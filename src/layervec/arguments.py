@@ -1,225 +1,303 @@
 """What can be asked for on the command line: flags, their help, and one sentence for each misuse.
 
-The adapter to tyro, which turns the dataclasses below and `Settings` into flags; does none of what they ask.
-Numbers are checked by `Settings` itself, so that the command line, YAML and Python refuse the same things.
+The adapter to argparse; does none of what is asked. The drawing options are the fields of `Settings`, which also
+checks them, so that the command line, YAML and Python know the same names and refuse the same values.
 """
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-import io
-import re
+import argparse
+import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-import tyro
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
-from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from layervec.errors import InputError
 from layervec.settings import Settings, explain, from_yaml
 
-T = TypeVar("T")
+NUMBERS: dict[type[float], str] = {float: "a number", int: "a whole number"}  # the first that a setting allows is read
+VECTORIZE_HELP = """\
+Turn a picture into a layered SVG, the big shapes first and details on top.
 
-WITHOUT_DEFAULT = ""  # instead of "(default: None)", which says nothing to a person
-A_CORE = "(default: one for each core)"
-_RULE = re.compile(r"[^\w\s]{10,}")  # a line that tyro draws
-NUMBERS: dict[type[int | float], str] = {int: "a whole number", float: "a number"}
+Examples:
+  layervec vectorize photo.jpg                     writes photo.svg beside it
+  layervec vectorize photo.jpg --paths 64          fewer, bolder shapes
+  layervec vectorize photo.jpg --quality best      closer, and slower
+  layervec vectorize logo.png -o art/logo.svg --png
+"""
+SCORE_HELP = """\
+Measure how close an SVG comes to a picture and how easy it is to edit. Any SVG will do, ours or not.
 
-
-Switch = FlagCreatePairsOff[Annotated[bool, arg(help_behavior_hint=WITHOUT_DEFAULT)]]
-
-
-class Choices(Settings):
-    """How simple or close the drawing is."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _speak_of_flags(cls, values: Any, handler: ModelWrapValidatorHandler[Choices]) -> Choices:
-        """Complain as InputError, which tyro lets pass, with names as they are typed."""
-        try:
-            return handler(values)
-        except ValidationError as error:
-            raise InputError(explain(error, _flag)) from None
-
-    def plain(self) -> Settings:
-        """Return the same choices without the ways of the command line."""
-        return Settings(**self.model_dump())
+Examples:
+  layervec score photo.svg photo.jpg               a table
+  layervec score photo.svg photo.jpg --json        the same for programs
+"""
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where the drawing goes."""
+    """Where the drawing goes; `svg` None: beside the picture."""
 
-    svg: Annotated[
-        Path | None,
-        arg(name="output", aliases=["-o"], metavar="OUT.svg", help_behavior_hint=WITHOUT_DEFAULT),
-    ] = None
-    """The SVG to write; an existing one is replaced. Without this, it is named after the picture, beside it.
-    An SVG of that name is replaced only if layervec made it."""
-    png: Switch = False
-    """Also write a PNG preview beside the SVG, of the picture's size but at most 2048 pixels wide or high.
-    It is called OUT.png, or OUT.preview.png where OUT.png is the picture itself."""
-    workdir: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint=WITHOUT_DEFAULT)] = None
-    """Also keep in this folder what was made on the way: simplified pictures, masks of the first 64 regions,
-    the drawing after each step, and run.json with settings, times and figures."""
+    svg: Path | None
+    png: bool
+    workdir: Path | None
 
 
 @dataclass(frozen=True)
 class Run:
-    """How the program behaves."""
+    """How the program behaves; `threads` None: one for each core."""
 
-    config: Annotated[Path | None, arg(metavar="FILE.yaml", help_behavior_hint=WITHOUT_DEFAULT)] = None
-    """Read the drawing options from this file, one `name: value` a line, such as `paths: 64`.
-    Options on the command line win over it."""
-    threads: Annotated[int | None, arg(metavar="NUMBER", help_behavior_hint=A_CORE)] = None
-    """Most processor threads to use. The drawing is the same for any number."""
-    quiet: Annotated[Switch, arg(aliases=["-q"])] = False
-    """Print nothing but errors."""
-    verbose: Annotated[Switch, arg(aliases=["-v"])] = False
-    """Print a line for each finished stage, and all details if something goes wrong."""
+    config: Path | None
+    threads: int | None
+    quiet: bool
+    verbose: bool
 
 
 @dataclass(frozen=True)
 class Vectorize:
-    """Turn a picture into a layered SVG, the big shapes first and details on top.
+    """What `layervec vectorize` was asked for."""
 
-    Examples:
-      layervec vectorize photo.jpg                     writes photo.svg beside it
-      layervec vectorize photo.jpg --paths 64          fewer, bolder shapes
-      layervec vectorize photo.jpg --quality best      closer, and slower
-      layervec vectorize logo.png -o art/logo.svg --png
-    """
-
-    image: Positional[Annotated[Path, arg(metavar="IMAGE")]]
-    """The picture: PNG, JPEG, WebP, BMP, TIFF, GIF or AVIF."""
-    drawing: OmitArgPrefixes[Choices] = field(default_factory=Choices)
-    output: OmitArgPrefixes[Output] = field(default_factory=Output)
-    run: OmitArgPrefixes[Run] = field(default_factory=Run)
+    image: Path
+    drawing: Settings
+    output: Output
+    run: Run
 
 
 @dataclass(frozen=True)
 class Score:
-    """Measure how close an SVG comes to a picture and how easy it is to edit. Any SVG will do, ours or not.
+    """What `layervec score` was asked for."""
 
-    Examples:
-      layervec score photo.svg photo.jpg               a table
-      layervec score photo.svg photo.jpg --json        the same for programs
-    """
-
-    svg: Positional[Annotated[Path, arg(metavar="OUT.svg")]]
-    """The drawing to measure."""
-    image: Positional[Annotated[Path, arg(metavar="IMAGE")]]
-    """The picture that it should look like."""
-    json: Switch = False
-    """Print JSON instead of a table."""
+    svg: Path
+    image: Path
+    json: bool
 
 
 def vectorize(words: Sequence[str]) -> Vectorize:
-    """Return what `layervec vectorize` was asked for. Raises InputError; SystemExit(0) after showing help.
-
-    Defaults give way to the YAML file, and that to the flags: the file's settings are the defaults of a
-    second look at the same words.
-    """
-    asked = _parse(Vectorize, words, "layervec vectorize")
-    if asked.run.config is not None:
-        chosen = Choices(**from_yaml(asked.run.config).model_dump())
-        asked = _parse(Vectorize, words, "layervec vectorize", Vectorize(asked.image, chosen))
-    if asked.run.threads is not None and asked.run.threads < 1:
-        raise InputError(f"--threads should be at least 1, not {asked.run.threads}.")
-    if asked.run.quiet and asked.run.verbose:
+    """Return what `layervec vectorize` was asked for. Raises InputError; SystemExit(0) after showing help."""
+    parser = _vectorize_parser()
+    found = parser.read(words)
+    if found.threads is not None and found.threads < 1:
+        raise InputError(f"--threads should be at least 1, not {found.threads}.")
+    if found.quiet and found.verbose:
         raise InputError("--quiet and --verbose exclude each other.")
-    return asked
+    return Vectorize(
+        image=found.image,
+        drawing=_settings(parser, found),
+        output=Output(svg=found.output, png=found.png, workdir=found.workdir),
+        run=Run(config=found.config, threads=found.threads, quiet=found.quiet, verbose=found.verbose),
+    )
 
 
 def score(words: Sequence[str]) -> Score:
     """Return what `layervec score` was asked for. Raises InputError; SystemExit(0) after showing help."""
-    return _parse(Score, words, "layervec score")
+    found = _score_parser().read(words)
+    return Score(svg=found.svg, image=found.image, json=found.json)
 
 
-def _parse(kind: Callable[..., T], words: Sequence[str], program: str, default: T | None = None) -> T:
-    """Let tyro read the words; turn the box that it draws around a complaint into one sentence."""
-    hint = f"see `{program} --help`"
-    box = io.StringIO()
-    extra: dict[str, Any] = {} if default is None else {"default": default}
+def _settings(parser: _Parser, found: argparse.Namespace) -> Settings:
+    """Return the drawing options: defaults give way to the YAML file, and that to flags."""
+    values = {} if found.config is None else from_yaml(found.config).model_dump()
+    values |= {name: value for name, value in vars(found).items() if name in Settings.model_fields}
     try:
-        with contextlib.redirect_stderr(box):
-            asked: T = tyro.cli(
-                kind,
-                prog=program,
-                description=inspect.cleandoc(kind.__doc__ or ""),
-                args=list(words),
-                config=(DisallowNone,),
-                registry=_registry(),
-                **extra,
-            )
-            return asked
-    except InputError as error:
-        raise InputError(f"{str(error).rstrip('.')}; {hint}.") from None
-    except SystemExit as end:
-        if not end.code:
-            raise
-        raise InputError(f"{_complaint(box.getvalue())}; {hint}.") from None
+        return Settings(**values)
+    except ValidationError as error:
+        parser.error(explain(error, _flag))
 
 
-def _registry() -> ConstructorRegistry:
-    """Return rules by which numbers are read and complained about in plain words."""
-    registry = ConstructorRegistry()
-
-    @registry.primitive_rule
-    def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-        kind = info.type
-        if kind not in NUMBERS:
-            return None
-
-        def read(words: list[str]) -> int | float:
-            try:
-                return kind(words[0])
-            except ValueError:
-                raise ValueError(f"should be {NUMBERS[kind]}, not {words[0]!r}") from None
-
-        return PrimitiveConstructorSpec(
-            nargs=1,
-            metavar="NUMBER",
-            instance_from_str=read,
-            is_instance=lambda value: isinstance(value, kind),
-            str_from_instance=lambda value: [str(value)],
-        )
-
-    return registry
+# The options
 
 
-def _complaint(box: str) -> str:
-    """Return what tyro complains about as half a sentence."""
-    lines = [text for line in box.splitlines() if (text := line.strip("│| "))][1:]  # without the title
-    while lines and _RULE.fullmatch(lines[0]):
-        del lines[0]
-    rule = next((i for i, line in enumerate(lines) if _RULE.fullmatch(line)), len(lines))
-    said = " ".join(lines[:rule]).strip().rstrip(".")
-    if unknown := re.match(r"Unrecognized options: (\S+)", said):
-        return _unknown(unknown[1].rstrip(","), " ".join(lines[rule:]))
-    if missing := re.match(r"Missing value for argument '(-.+?)'", said):
-        return f"{missing[1]} needs a value"
-    if missing := re.match(r"Missing (?:value for argument '|from .*?: )([\w.]+)", said):
-        return f"{missing[1] if '.' in missing[1] else missing[1].upper()} is missing"
-    if choice := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", said):
-        return f"{choice[2]} should be one of {choice[3]}, not '{choice[1]}'"
-    said = re.sub(r"^Error parsing (\S+):", r"\1", said)
-    said = re.sub(r"no type matching .*<class '\w+'>: ", "", said)  # about a value that may be left out
-    return said.replace(". ", "; ") or "the command line was not understood"
+def _vectorize_parser() -> _Parser:
+    parser = _Parser("layervec vectorize", "IMAGE [OPTIONS]", VECTORIZE_HELP)
+    parser.add_name("image", "IMAGE", "The picture: PNG, JPEG, WebP, BMP, TIFF, GIF or AVIF.")
+
+    drawing = parser.add_argument_group("drawing options", "How simple or close the drawing is.")
+    for name, field in Settings.model_fields.items():
+        _add_setting(drawing, name, field)
+
+    output = parser.add_argument_group("output options", "Where the drawing goes.")
+    output.add_argument(
+        *("-o", "--output"),
+        metavar="OUT.svg",
+        type=Path,
+        help="The SVG to write; an existing one is replaced. Without this, it is named after the picture, beside it. "
+        "An SVG of that name is replaced only if layervec made it.",
+    )
+    output.add_argument(
+        "--png",
+        action="store_true",
+        help="Also write a PNG preview beside the SVG, of the picture's size but at most 2048 pixels wide or high. "
+        "It is called OUT.png, or OUT.preview.png where OUT.png is the picture itself.",
+    )
+    output.add_argument(
+        "--workdir",
+        metavar="FOLDER",
+        type=Path,
+        help="Also keep in this folder what was made on the way: simplified pictures, masks of the first 64 regions, "
+        "the drawing after each step, and run.json with settings, times and figures.",
+    )
+
+    run = parser.add_argument_group("run options", "How the program behaves.")
+    run.add_argument(
+        "--config",
+        metavar="FILE.yaml",
+        type=Path,
+        help="Read the drawing options from this file, one `name: value` a line, such as `paths: 64`. "
+        "Options on the command line win over it.",
+    )
+    run.add_argument(
+        "--threads",
+        metavar="NUMBER",
+        type=_reader(int),
+        help="Most processor threads to use. The drawing is the same for any number. (default: one for each core)",
+    )
+    run.add_argument("-q", "--quiet", action="store_true", help="Print nothing but errors.")
+    run.add_argument(
+        *("-v", "--verbose"),
+        action="store_true",
+        help="Print a line for each finished stage, and all details if something goes wrong.",
+    )
+    parser.add_help_to(run)
+    return parser
 
 
-def _unknown(word: str, rest: str) -> str:
-    """Return the complaint about a word that tyro did not know, with what it holds for meant, if anything."""
-    if not word.startswith("-"):
-        return f"'{word}' is one name too many"
-    meant = re.search(r"Perhaps you meant:\s+(?:-\w, )?(--[\w-]+)", rest)
-    return f"there is no option {word}" + (f", perhaps {meant[1]} was meant" if meant else "")
+def _score_parser() -> _Parser:
+    parser = _Parser("layervec score", "OUT.svg IMAGE [OPTIONS]", SCORE_HELP)
+    parser.add_name("svg", "OUT.svg", "The drawing to measure.")
+    parser.add_name("image", "IMAGE", "The picture that it should look like.")
+    options = parser.add_argument_group("options")
+    options.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
+    parser.add_help_to(options)
+    return parser
+
+
+def _add_setting(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> None:
+    """Add the flag of one setting. One that is not given leaves no trace, so that a YAML file's value stands."""
+    kinds = _kinds(field.annotation)
+    default = field.default
+    how: dict[str, Any] = {}
+    if bool in kinds:
+        how["action"] = argparse.BooleanOptionalAction
+        default = "yes" if default else "no"
+    else:
+        number = next((kind for kind in NUMBERS if kind in kinds), None)
+        choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+        how["type"] = _reader(number, choices)
+        how["metavar"] = "|".join([*choices, *(["NUMBER"] if number else [])])
+    text = (field.description or "") + ("" if default is None else f" (default: {default})")
+    group.add_argument(_flag(name), default=argparse.SUPPRESS, help=text.replace("%", "%%"), **how)
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """Return the types that an annotation allows, without None."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [kind for part in get_args(annotation) for kind in _kinds(part)]
+    return [] if annotation is NoneType else [annotation]
+
+
+def _reader(number: type[float] | None, choices: Sequence[str] = ()) -> Callable[[str], str | float]:
+    """Return what turns a word into one of the choices or else a number."""
+    expected = [NUMBERS[number]] if number else []
+    if choices:
+        expected.append(("one of " if len(choices) > 1 else "") + ", ".join(map(repr, choices)))
+
+    def read(word: str) -> str | float:
+        if word in choices:
+            return word
+        if number:
+            with suppress(ValueError):
+                return number(word)
+        raise argparse.ArgumentTypeError(f"should be {' or '.join(expected)}, not {word!r}")
+
+    return read
 
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+# Reading
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reads words in argparse's way, but complains in ours: with InputError, and of one thing at a time."""
+
+    def __init__(self, program: str, usage: str, text: str) -> None:
+        super().__init__(
+            prog=program,
+            usage=f"%(prog)s {usage}",
+            description=text,
+            formatter_class=_Help,
+            allow_abbrev=False,
+            exit_on_error=False,
+            add_help=False,
+        )
+        self._group_of_names = self.add_argument_group("arguments")
+        self._names: list[argparse.Action] = []
+
+    def add_name(self, name: str, shown: str, text: str) -> None:
+        """Add a path that must be given, by its place."""
+        action = self._group_of_names.add_argument(name, metavar=shown, type=Path, help=text)
+        action.required = False  # checked by `read`, which looks for unknown options first
+        self._names.append(action)
+
+    def add_help_to(self, group: argparse._ArgumentGroup) -> None:
+        """Let a group end with the option that shows the help."""
+        group.add_argument("-h", "--help", action="help", help="Show this help.")
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Return what the words say."""
+        self._check_dashes(words)
+        try:
+            found, left = self.parse_known_args(words)
+        except argparse.ArgumentError as error:
+            self.error(f"{error.argument_name} {_plainly(error.message)}")
+        left = [word for word in left if word != "--"]
+        for word in left:
+            if word.startswith("-"):
+                self._complain_of_unknown(word)
+        if left:
+            self.error(f"{left[0]!r} is one name too many")
+        for action in self._names:
+            if getattr(found, action.dest) is None:
+                self.error(f"{action.metavar} is missing")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Complain in a sentence that says where to learn more."""
+        raise InputError(f"{message}; see `{self.prog} --help`.")
+
+    def _check_dashes(self, words: Sequence[str]) -> None:
+        """Refuse -output, which would be -o with the value 'utput'."""
+        for word in takewhile(lambda word: word != "--", words):
+            if word[:1] == "-" and "-" + word.partition("=")[0] in self._option_string_actions:
+                self._complain_of_unknown(word)
+
+    def _complain_of_unknown(self, word: str) -> NoReturn:
+        word = word.partition("=")[0]
+        close = difflib.get_close_matches(word, [flag for flag in self._option_string_actions if flag[:2] == "--"], 1)
+        self.error(f"there is no option {word}" + (f", perhaps {close[0]} was meant" if close else ""))
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps paragraphs as argparse does, and leaves indented lines, which are examples, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n".join(line if line[:1] == " " else fill(line, width, indent) for line in text.splitlines())
+
+
+def _plainly(complaint: str) -> str:
+    """Return argparse's own complaints, which are two, in our words, and those of `_reader` as they are."""
+    if complaint.startswith("expected "):
+        return "needs a value"
+    return "takes no value" if complaint.startswith("ignored ") else complaint

@@ -41,6 +41,10 @@ class Plan:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def only(self, kept: Int64) -> Plan:
+        """Return the regions at these indices, in their order. All of the plan must have outlines."""
+        return Plan(self.nodes[kept], tuple(self.outlines[i] for i in kept), self.paints[kept])
+
 
 def arrange(tree: RegionTree, pixels: Float32, budget: int, tolerance: float, *, threads: int | None = None) -> Plan:
     """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their colours."""

@@ -26,7 +26,7 @@ MODE_WIDTHS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.25, 0.25)  # kernel of each me
 
 @dataclass(frozen=True, slots=True)
 class _Paint:
-    """What painting a node would do: its colour, [c]; nodes and leaves that would show it; error left in those leaves."""
+    """What painting a node would do: its colour [c], the nodes and leaves to show it, the error left in those leaves."""
 
     colour: Float64
     free: Int64

@@ -58,7 +58,8 @@ def main(words: Sequence[str] | None = None) -> int:
     _speak_any_encoding()
     try:
         with _terminated_as_interrupted():
-            _run(words)
+            with suppress(SystemExit):  # argparse has shown its help
+                _run(words)
             sys.stdout.flush()  # here, where a reader that has gone is still noticed
         return DONE
     except InputError as error:
@@ -68,8 +69,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return DONE  # whoever read our output had enough of it
-    except SystemExit as end:  # tyro has shown its help
-        return end.code if isinstance(end.code, int) else DONE
     except Exception as error:
         return _our_fault(error, "--verbose" in words or "-v" in words)
 
@@ -101,7 +100,7 @@ def _vectorize(words: Sequence[str]) -> None:
 
     asked = arguments.vectorize(words)
     start = time.perf_counter()
-    settings = asked.drawing.plain()
+    settings = asked.drawing
     target = _target(asked)
     preview = _preview_path(target, asked.image) if asked.output.png else None
     _check_places(asked.image, target, preview)

@@ -46,10 +46,10 @@ class _Cache(FunctionCache):
 
 
 def _kept(function: F, **options: Any) -> F:
-    compiled = njit(**_OPTIONS, **options)(function)
+    compiled: Any = njit(**_OPTIONS, **options)(function)
     if isinstance(compiled, Dispatcher):  # not so under NUMBA_DISABLE_JIT
         with suppress(RuntimeError):  # no folder that it may write to: compiled in each process then
-            compiled._cache = _Cache(function)
+            cast(Any, compiled)._cache = _Cache(function)
     return cast(F, compiled)
 
 

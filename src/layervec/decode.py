@@ -175,14 +175,14 @@ def _deep_grey(band: Image, scale: float, transform: ImageCmsTransform | None) -
 
 def _colour(band: Image, transform: ImageCmsTransform | None) -> Float32:
     """Turn a band of any 8-bit mode into straight RGBA floats [rows, w, 4]."""
-    from PIL import ImageCms
-
     if band.mode == "La":
         band = band.convert("LA")
     direct = band.mode in _GREY_MODES or (band.mode in _RGB_MODES and band.mode != "RGBX")
     rgba = band.convert("RGBA") if direct else band.convert("RGB").convert("RGBA")
     pixels: Float32 = np.divide(np.asarray(rgba), 255, dtype=np.float32)
     if transform is not None:
+        from PIL import ImageCms
+
         mode = _profile_mode(band.mode)
         colours = band if mode == "CMYK" else rgba.convert(mode)
         managed = ImageCms.applyTransform(colours, transform)
@@ -201,11 +201,11 @@ def _profile_mode(mode: str) -> str | None:
 
 def _transform(image: Image) -> ImageCmsTransform | None:
     """Return the way from the image's embedded profile to sRGB, None if there is nothing to do."""
-    from PIL import ImageCms
-
     icc = image.info.get("icc_profile")
     if not isinstance(icc, bytes) or not icc:
         return None
+    from PIL import ImageCms
+
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         mode = _PROFILE_MODES.get(profile.profile.xcolor_space.strip())

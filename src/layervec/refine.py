@@ -74,7 +74,7 @@ def refine(
         plan = run.fit(plan, effort.round_steps, number)
     for _ in range(FINAL_FITS):
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds)
-    return run.ranked(plan)
+    return run.ranked(run.pruned(plan))
 
 
 class _Run:
@@ -173,10 +173,16 @@ class _Run:
         )
         return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance, threads=self.threads))
 
+    def pruned(self, plan: Plan) -> Plan:
+        """Drop the shapes that came to nothing in fitting."""
+        worth, _ = self._look(plan)
+        kept = np.flatnonzero((worth >= WORTH * LEAST_GAIN) | (np.arange(len(plan)) == self._base(plan)))
+        return plan.only(kept)
+
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""
         order = rank(self.tree, self.pixels, plan.nodes, nest(self.tree, plan.nodes), plan.paints)
-        return Plan(plan.nodes[order], tuple(plan.outlines[i] for i in order), plan.paints[order])
+        return plan.only(order)
 
     def _base(self, plan: Plan) -> int:
         """Index of the background of an opaque picture, which is never dropped; -1 if there is none."""

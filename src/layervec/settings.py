@@ -23,16 +23,35 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    paths: int = Field(default=256, ge=1, le=4096)
-    """Most shapes the drawing may have. Fewer give a simpler picture, more a closer one."""
-    quality: Quality = "standard"
-    """How much work to spend: draft is a quick preview, best takes several times longer than standard."""
-    size: int = Field(default=512, ge=16, le=2048)
-    """Longer side, in pixels, that the picture is fitted at. The drawing always comes out at the picture's own size."""
-    levels_count: int = Field(default=5, ge=1, le=10)
-    """Number of simplified versions of the picture that decide what belongs together."""
-    tolerance: float = Field(default=1.0, ge=0.1, le=10.0)
-    """How far, in fitting pixels, a curve may run beside the border it follows. More gives fewer nodes."""
+    paths: int = Field(
+        default=256,
+        ge=1,
+        le=4096,
+        description="Most shapes the drawing may have. Fewer give a simpler picture, more a closer one.",
+    )
+    quality: Quality = Field(
+        default="standard",
+        description="How much work to spend: draft is a quick preview, best takes several times longer than standard.",
+    )
+    size: int = Field(
+        default=512,
+        ge=16,
+        le=2048,
+        description="Longer side, in pixels, that the picture is fitted at. "
+        "The drawing always comes out at the picture's own size.",
+    )
+    levels_count: int = Field(
+        default=5,
+        ge=1,
+        le=10,
+        description="Number of simplified versions of the picture that decide what belongs together.",
+    )
+    tolerance: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=10.0,
+        description="How far, in fitting pixels, a curve may run beside the border it follows. More gives fewer nodes.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,7 @@ def checked(values: dict[Any, Any], origin: str) -> Settings:
 def explain(error: ValidationError, called: Callable[[str], str] = repr) -> str:
     """Return the first complaint of a validation error as half a sentence; `called` spells a setting's name."""
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = str(first["loc"][0])  # a union adds which of its types complains
     if first["type"] == "extra_forbidden":
         return f"there is no setting called '{name}' (known: {', '.join(Settings.model_fields)})"
     message = first["msg"][:1].lower() + first["msg"][1:]

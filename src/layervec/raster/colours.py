@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec import pool
+from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
 from layervec.raster.sweep import FIRST_LOG, KEEP, WHITE, Band, Log, composite, new_band, new_log
