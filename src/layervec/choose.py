@@ -26,7 +26,7 @@ MODE_WIDTHS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.25, 0.25)  # kernel of each me
 
 @dataclass(frozen=True, slots=True)
 class _Paint:
-    """What painting a node would do: its colour [c], the nodes and leaves to show it, the error left in those leaves."""
+    """What painting a node would do: its colour [c], nodes and leaves to show it, error left in those leaves."""
 
     colour: Float64
     free: Int64
@@ -47,10 +47,12 @@ class Chooser:
     ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
-        pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Pixels of antialiased edges
-        count for little: they come out right by themselves once the shapes on both sides are drawn.
+        pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Before anything is drawn, pixels of
+        antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
-        weight = np.where(fringes(pixels), FRINGE_WEIGHT, 1.0).astype(np.float32)[..., None]
+        weight = np.ones((*pixels.shape[:2], 1), dtype=np.float32)
+        if drawn is None:
+            weight[fringes(pixels)] = FRINGE_WEIGHT
         self.tree = tree
         self.picked: list[int] = []
         self.colours: list[Float64] = []

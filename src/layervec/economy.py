@@ -67,7 +67,7 @@ def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float6
     _, pull_back = raster.render_with_grad(scene, width, height, threads=threads)
     total = np.zeros(scene.points.shape)
     for _ in range(PROBES):
-        signs = random.integers(0, 2, (height, width, 4)).astype(np.float32) * 2 - 1
+        signs = random.integers(0, 2, (height, width, 4), dtype=np.int8).astype(np.float32) * 2 - 1
         signs[..., 3] = 0.0
         total = total + pull_back(signs).points ** 2
     squares = (total / PROBES).sum(axis=1).reshape(-1, 3)
