@@ -34,7 +34,8 @@ def border_length(owner):
 
 def settled(owner, pixels, colours, stiffness=STIFFNESS, rounds=ROUNDS):
     pixels, colours = (np.ascontiguousarray(values, dtype=np.float32) for values in (pixels, colours))
-    return settle(np.ascontiguousarray(owner, dtype=np.int32), pixels, colours, stiffness, rounds)
+    planes = np.stack([colours, np.zeros_like(colours), np.zeros_like(colours)], axis=1)
+    return settle(np.ascontiguousarray(owner, dtype=np.int32), pixels, planes, stiffness, rounds)
 
 
 # Borders
@@ -133,7 +134,7 @@ def pixels_of(labels):
 def chosen(picture, budget):
     """Return tree, pixels and the choice for a picture, without outlines."""
     found, pixels = built(picture), premultiplied(picture)
-    nodes, paints = choose.choose(found, pixels, budget)
+    nodes, paints, _ = choose.choose(found, pixels, budget)
     return found, pixels, Plan(nodes, (), paints)
 
 

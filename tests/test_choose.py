@@ -96,7 +96,7 @@ def test_the_background_of_an_opaque_picture_comes_first_in_its_own_colour() -> 
     spots = [(disc(80, 100, x, y, 12), (0.05, 0.05, 0.1)) for x in (20, 52, 82) for y in (22, 58)]
     picture = painted(WHITE, *spots)
     assert picture.mean() < 0.75  # the mean is far from white
-    nodes, paints = choose.choose(built(picture), picture, 12)
+    nodes, paints, _ = choose.choose(built(picture), picture, 12)
     assert nodes[0] == 0
     np.testing.assert_allclose(paints[0], 1.0, atol=2 / 255)
     assert (paints[:, :3].max(axis=1) < 0.2).sum() >= 6  # every disc is painted
@@ -105,7 +105,7 @@ def test_the_background_of_an_opaque_picture_comes_first_in_its_own_colour() -> 
 @pytest.mark.parametrize("budget", [1, 2, 7, 40])
 def test_the_budget_is_kept_and_no_node_is_picked_twice(budget) -> None:
     pixels = noisy(scenery(), 0.2)
-    nodes, paints = choose.choose(built(pixels), pixels, budget)
+    nodes, paints, _ = choose.choose(built(pixels), pixels, budget)
     assert len(nodes) == len(np.unique(nodes)) == budget
     assert paints.shape == (budget, 4)
     assert ((paints >= 0) & (paints <= 1)).all()
@@ -121,7 +121,7 @@ def test_a_larger_budget_adds_to_a_smaller_one() -> None:
 
 def test_flat_pictures_need_one_shape() -> None:
     pixels = np.full((30, 40, 3), 0.3, np.float32)
-    nodes, paints = choose.choose(built(pixels), pixels, 50)
+    nodes, paints, _ = choose.choose(built(pixels), pixels, 50)
     assert nodes.tolist() == [0]
     np.testing.assert_allclose(paints, [[0.3, 0.3, 0.3, 1.0]], atol=1e-6)
 
@@ -129,7 +129,7 @@ def test_flat_pictures_need_one_shape() -> None:
 def test_three_discs_are_found_first() -> None:
     pixels = three_discs()
     found = built(pixels)
-    nodes, paints = choose.choose(found, pixels, 4)
+    nodes, paints, _ = choose.choose(found, pixels, 4)
     expected = [(0.96, 0.94, 0.88), (0.1, 0.2, 0.8), (0.85, 0.1, 0.1), (0.1, 0.6, 0.2)]
     np.testing.assert_allclose(paints[:, :3], expected, atol=0.02)
     areas = tree.node_sums(found, np.ones((*found.labels.shape, 1)))[nodes, 0]
@@ -142,7 +142,7 @@ def test_what_is_clear_is_never_painted(alpha) -> None:
     picture[..., :3] = np.where(picture[..., 3:] > 0, picture[..., :3], 0.7)  # colours behind nothing
     pixels = premultiplied(picture)
     found = built(picture)
-    nodes, paints = choose.choose(found, pixels, 20)
+    nodes, paints, _ = choose.choose(found, pixels, 20)
     assert len(nodes)
     for node in nodes:
         mask = (found.labels >= node) & (found.labels < found.last[node])
@@ -153,7 +153,7 @@ def test_what_is_clear_is_never_painted(alpha) -> None:
 
 def test_an_empty_picture_has_no_shapes() -> None:
     picture = np.zeros((20, 30, 4), np.float32)
-    nodes, paints = choose.choose(built(picture), picture, 20)
+    nodes, paints, _ = choose.choose(built(picture), picture, 20)
     assert len(nodes) == 0
     assert paints.shape == (0, 4)
 
@@ -163,7 +163,7 @@ def test_opacities_are_not_mixed_in_one_shape() -> None:
     picture = np.zeros((40, 60, 4), np.float32)
     picture[8:32, 8:30] = (0.2, 0.5, 0.9, 1.0)
     picture[8:32, 30:52] = (0.2, 0.5, 0.9, 0.4)
-    nodes, paints = choose.choose(built(picture), premultiplied(picture), 20)
+    nodes, paints, _ = choose.choose(built(picture), premultiplied(picture), 20)
     assert sorted(np.round(paints[:2, 3], 2)) == [0.4, 1.0]
     assert len(nodes) == 2
 
@@ -215,7 +215,7 @@ def test_ranks_make_errors_fall_and_beat_the_reverse(name) -> None:
     else:
         picture = PICTURES[name]()
     pixels, found = premultiplied(picture), built(picture)
-    nodes, paints = choose.choose(found, pixels, 14)
+    nodes, paints, _ = choose.choose(found, pixels, 14)
     shuffled = np.random.default_rng(2).permutation(len(nodes))
     nodes, paints = nodes[shuffled], paints[shuffled]
     order = choose.rank(found, pixels, nodes, nest(found, nodes), paints)

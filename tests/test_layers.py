@@ -25,7 +25,7 @@ from pictures import (
 from layervec import arrange, layers, simplify, tree
 from layervec.arrange import Plan
 from layervec.names import colour_name, oklch, place_name
-from layervec.types import Layer, Shape, Solid
+from layervec.types import Layer, LinearGradient, RadialGradient, Shape, Solid, Stop
 
 COLOURS = np.array([WHITE, RED, BLUE, GREEN, YELLOW, BLACK])
 
@@ -206,6 +206,37 @@ def test_an_empty_plan_is_an_empty_drawing() -> None:
 def test_known_colours_have_their_names(code, name) -> None:
     red, green, blue = (int(code[k : k + 2], 16) / 255 for k in (0, 2, 4))
     assert colour_name(Solid(red, green, blue)) == name
+
+
+def stops(*colours):
+    """Evenly spaced stops of 0..1 channels."""
+    return tuple(Stop(float(at), *colour) for at, colour in zip(np.linspace(0, 1, len(colours)), colours, strict=True))
+
+
+SKY, PALE_SKY = (0.6, 0.8, 1.0), (0.64, 0.82, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("colours", "linear", "radial"),
+    [
+        ((SKY, WHITE), "light blue to white", "light blue"),
+        ((SKY, PALE_SKY), "light blue", "light blue"),
+        ((WHITE, BLACK), "white to black", "grey"),
+        ((WHITE, BLACK, WHITE), "grey", "grey"),
+        ((BLUE,), "blue", "blue"),
+    ],
+)
+def test_gradients_are_named_by_their_ends_or_their_mean(colours, linear, radial) -> None:
+    ramp = stops(*colours)
+    assert colour_name(LinearGradient((0, 0), (0, 9), ramp)) == linear
+    assert colour_name(RadialGradient((0, 0), 9, ramp)) == radial
+
+
+def test_the_mean_of_a_gradient_weighs_stops_by_their_length() -> None:
+    ramp = (Stop(0.8, *RED), Stop(0.9, *BLUE))
+    assert colour_name(RadialGradient((0, 0), 9, ramp)) == colour_name(
+        Solid(*(0.85 * np.array(RED) + 0.15 * np.array(BLUE)))
+    )
 
 
 @pytest.mark.parametrize("value", np.linspace(0, 1, 12))

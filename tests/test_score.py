@@ -243,6 +243,51 @@ def test_many_layers_are_told_apart():
     assert {o.id: o.share for o in opens if o.share} == {f"l{i}": 100 / 8000 for i in bare}
 
 
+# Gradients
+
+SKY = '<linearGradient id="g1" gradientUnits="userSpaceOnUse" x1="0" y1="0" x2="0" y2="80">'
+SKY += '<stop offset="0" stop-color="#fff"/><stop offset="1" stop-color="#00f"/></linearGradient>'
+SUN = '<radialGradient id="g3" gradientUnits="userSpaceOnUse" cx="65" cy="55" r="15">'
+SUN += '<stop offset=".2" stop-color="#ff0"/><stop offset="1" stop-color="#f00"/></radialGradient>'
+GRADED = page(
+    f"<defs>{SKY}{SUN}</defs>"
+    + layer("ground", GROUND.replace("#fff", "url(#g1)"))
+    + layer("a", square(2, 10, 10, 20) + layer("b", square(3, 50, 40, 30, "url(#g3)")))
+    + layer("c", "".join(square(rank, 8 * rank, 70, 6, "#0f0") for rank in range(4, 10)))
+)
+
+
+def test_gradients_count_neither_as_shapes_nor_as_nodes_nor_as_layers():
+    result = score(GRADED, picture(GRADED))
+    assert (result.shapes, result.nodes, result.numbers, result.layers) == (9, 36, 5 + 8 * 5, 4)
+    assert result.mse == 0.0
+
+
+def test_versions_and_hidden_layers_keep_their_gradients():
+    whole = picture(GRADED)
+    assert np.ptp(whole[:, 0, 0]) > 0.9
+    result = score(GRADED, whole)
+    assert [count for count, _ in result.by_rank] == [4, 8, 9]
+    # The error is that of the squares left out alone: green 0 where it was 1, and the sky behind.
+    shown = picture(only(GRADED, 3))
+    np.testing.assert_array_equal(shown[:70], whole[:70])
+    assert len(np.unique(shown[40:70, 50:80].reshape(-1, 3), axis=0)) > 30
+    assert result.by_rank[0][1] == pytest.approx(metrics.mse(picture(only(GRADED, 4)), whole), rel=1e-6)
+    assert result.by_rank[0][1] < 36 * 5 / 8000
+    alone = render_svg(only(GRADED, lambda shape: shape.get("id") == "s3"), 100, 80, None)
+    np.testing.assert_array_equal(alone[40:70, 50:80, :3], whole[40:70, 50:80])
+    opens = {opening.id: opening.share for opening in result.opens}
+    assert opens == {"ground": 1 - (400 + 900 + 6 * 36) / 8000, "a": 0, "b": 0, "c": 0}
+
+
+@pytest.mark.parametrize("wrap", ["{}", "<defs>{}</defs>", "<g><defs>{}</defs></g>"])
+def test_what_a_hidden_group_defines_stays(wrap):
+    """Other programs define gradients next to their first use."""
+    text = page(f'<g id="x">{wrap.format(SKY)}{GROUND}</g><g id="y">{square(2, 10, 10, 60, "url(#g1)")}</g>')
+    opens = {opening.id: opening.share for opening in score(text, picture(text)).opens}
+    assert opens == {"x": 1 - 3600 / 8000, "y": 0}
+
+
 def test_a_seam_is_no_opening():
     halves = square(1, 0, 0, 50.5) + '<path d="M50.5 0H100V80H50.5Z"/><path d="M0 50.5H50.5V80H0Z"/>'
     text = page(layer("ground", halves) + layer("over", '<rect x="40" width="30" height="70"/>'))

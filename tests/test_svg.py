@@ -15,7 +15,8 @@ from PIL import Image
 
 from layervec import svg
 from layervec.errors import InputError
-from layervec.types import Drawing, Layer, Outline, Shape, Solid
+from layervec.score import render_svg
+from layervec.types import Drawing, Layer, LinearGradient, Outline, RadialGradient, Shape, Solid, Stop
 
 NS = "{http://www.w3.org/2000/svg}"
 INK = "{http://www.inkscape.org/namespaces/inkscape}"
@@ -58,6 +59,18 @@ def sample():
     inner = Layer("inner", "Inner", (Shape("c", curved, Solid(0, 0.5, 1, 0.5), 3),))
     ground = Layer("ground", "Ground", (Shape("bg", polygon(*SQUARE), RED, 1), ring()))
     return drawing(ground, Layer("top", "Top", (inner,)), title="T", metadata={"version": 1, "a": [1.5]})
+
+
+WHITE_TO_BLUE = (Stop(0, 1, 1, 1), Stop(1, 0, 0, 1))
+SKY = LinearGradient((1, 1), (1.5, 9), WHITE_TO_BLUE)
+SUN = RadialGradient((5, 5), 4.25, (Stop(0, 1, 1, 0), Stop(0.2504, 1, 0.5, 0), Stop(1, 1, 0, 0)), 0.5)
+
+
+def graded():
+    """A drawing with two gradients, one of them used twice."""
+    ground = Layer("ground", "Ground", (Shape("s1", polygon(*SQUARE), SKY, 1), ring()))
+    more = (Shape("s3", polygon(*HOLE), SUN, 3), Shape("s4", polygon(*HOLE), dataclasses.replace(SKY, alpha=0.5), 4))
+    return drawing(ground, *more)
 
 
 def tree(item):
@@ -204,11 +217,13 @@ def test_an_empty_outline_is_dropped():
     assert only_path(Outline(np.zeros((0, 2)), np.zeros(1, np.int64), np.zeros(0, bool))) is None
 
 
-def test_no_element_or_attribute_beyond_the_profile():
-    allowed = {"svg", "title", "metadata", "g", "path"}
-    root = tree(sample())
-    assert {element.tag.removeprefix(NS) for element in root.iter()} == allowed
-    forbidden = {"style", "transform", "clip-path", "mask", "filter", "href"}
+@pytest.mark.parametrize(
+    ("item", "more"), [(sample, set()), (graded, {"defs", "linearGradient", "radialGradient", "stop"})]
+)
+def test_no_element_or_attribute_beyond_the_profile(item, more):
+    root = tree(item())
+    assert {element.tag.removeprefix(NS) for element in root.iter()} == {"svg", "title", "metadata", "g", "path"} | more
+    forbidden = {"style", "transform", "gradientTransform", "spreadMethod", "clip-path", "mask", "filter", "href"}
     assert not forbidden & {key for element in root.iter() for key in element.attrib}
 
 
@@ -279,6 +294,102 @@ def test_nesting_is_capped_where_reading_is():
         svg.write(nested(svg.MAX_DEPTH - 1))
 
 
+# Gradients
+
+
+def test_gradients_are_defined_after_the_metadata():
+    assert svg.write(graded()).splitlines()[4:-1] == [
+        " <defs>",
+        '  <linearGradient id="g1" gradientUnits="userSpaceOnUse" x1="1" y1="1" x2="1.5" y2="9">'
+        '<stop offset="0" stop-color="#ffffff"/><stop offset="1" stop-color="#0000ff"/></linearGradient>',
+        '  <radialGradient id="g3" gradientUnits="userSpaceOnUse" cx="5" cy="5" r="4.25">'
+        '<stop offset="0" stop-color="#ffff00"/><stop offset=".25" stop-color="#ff8000"/>'
+        '<stop offset="1" stop-color="#ff0000"/></radialGradient>',
+        " </defs>",
+        ' <g id="ground" inkscape:groupmode="layer" inkscape:label="Ground" data-name="Ground">',
+        '  <path id="s1" data-rank="1" fill="url(#g1)" d="M1 1L9 1L9 9L1 9Z"/>',
+        '  <path id="ring" data-rank="2" fill="#ff0000" fill-rule="evenodd" d="M1 1L9 1L9 9L1 9ZM3 3L3 6L6 6L6 3Z"/>',
+        " </g>",
+        ' <path id="s3" data-rank="3" fill="url(#g3)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
+        ' <path id="s4" data-rank="4" fill="url(#g1)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
+    ]
+
+
+def test_gradients_come_back():
+    back = svg.read(svg.write(graded())).shapes()
+    assert back[0].paint == SKY
+    assert back[3].paint == dataclasses.replace(SKY, alpha=0.5)
+    assert isinstance(back[2].paint, RadialGradient)
+    assert (back[2].paint.centre, back[2].paint.radius, back[2].paint.alpha) == (SUN.centre, SUN.radius, 0.5)
+    assert [stop.offset for stop in back[2].paint.stops] == [0, 0.25, 1]
+
+
+def test_ids_of_gradients_give_way():
+    """To layers and shapes that are written; a dropped one must not count, or reading would change the id."""
+    given = Shape("g2", polygon((5, 5)), RED, 4)
+    item = drawing(Layer("g1", ""), Shape("g1_", polygon(*HOLE), RED, 1), Shape("s1", polygon(*SQUARE), SKY, 2),
+                   Shape("s2", polygon(*HOLE), SUN, 3), given)  # fmt: skip
+    text = svg.write(item)
+    assert re.findall(r'Gradient id="(.*?)"', text) == ["g1__", "g2"]
+    assert svg.write(svg.read(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("paint", "fill"),
+    [
+        (LinearGradient((1, 1), (1.004, 1.001), WHITE_TO_BLUE), "#0000ff"),
+        (RadialGradient((5, 5), 0.004, WHITE_TO_BLUE), "#0000ff"),
+        (LinearGradient((0, 0), (9, 9), (Stop(0.5, 1, 0, 0),)), "#ff0000"),
+        (LinearGradient((0, 0), (9, 9), (Stop(0.5, 1, 0, 0), Stop(0.5001, 1, 0, 0.001))), "#ff0000"),
+        (RadialGradient((5, 5), 4, (Stop(0, 0.5, 0, 1), Stop(0.3, 0.501, 0, 1.2), Stop(1, 0.5, -1, 1))), "#8000ff"),
+    ],
+    ids=["no length", "no radius", "one stop", "one stop twice", "one colour"],
+)
+def test_gradients_of_one_colour_are_written_as_that(paint, fill):
+    root = tree(drawing(Shape("s1", polygon(*SQUARE), dataclasses.replace(paint, alpha=0.5), 1)))
+    assert root.find(f"{NS}defs") is None
+    assert root.find(f"{NS}path").attrib == {
+        "id": "s1", "data-rank": "1", "fill": fill, "fill-opacity": ".5", "d": "M1 1L9 1L9 9L1 9Z",
+    }  # fmt: skip
+
+
+def test_stops_that_repeat_are_left_out_and_jumps_stay():
+    red, blue = Stop(0.5, 1, 0, 0), Stop(0.5, 0, 0, 1)
+    for stops, count in (((red, red, blue), 2), ((red, blue, blue, blue), 2), ((red, blue, red), 3)):
+        text = svg.write(drawing(Shape("s1", polygon(*SQUARE), LinearGradient((0, 0), (9, 0), stops), 1)))
+        assert text.count("<stop") == count
+
+
+def test_the_gradient_of_a_dropped_shape_is_not_defined():
+    assert "defs" not in svg.write(drawing(Shape("s1", polygon((5, 5)), SKY, 1)))
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("paint", "cause"),
+    [
+        (dataclasses.replace(SKY, start=(0, NAN)), "finite"),
+        (dataclasses.replace(SKY, end=(1e7, 0)), "beyond any canvas"),
+        (dataclasses.replace(SUN, centre=(-INFINITE, 0)), "finite"),
+        (dataclasses.replace(SUN, radius=INFINITE), "finite"),
+        (dataclasses.replace(SUN, radius=-1), "radius below 0"),
+        (dataclasses.replace(SKY, alpha=NAN), "paint of shape s1 is not finite"),
+        (dataclasses.replace(SKY, stops=(Stop(0, 1, 1, 1), Stop(1, 0, NAN, 0))), "paint of shape s1 is not finite"),
+        (dataclasses.replace(SKY, stops=()), "0 stops"),
+        (dataclasses.replace(SKY, stops=tuple(Stop(k / 4, k / 4, 0, 0) for k in range(5))), "5 stops"),
+        (dataclasses.replace(SKY, stops=(Stop(0.5, 1, 1, 1), Stop(0.4, 0, 0, 0))), "offsets"),
+        (dataclasses.replace(SKY, stops=(Stop(NAN, 1, 1, 1), Stop(1, 0, 0, 0))), "offsets"),
+        (dataclasses.replace(SKY, stops=(Stop(-INFINITE, 1, 1, 1), Stop(INFINITE, 0, 0, 0))), "offsets"),
+        (dataclasses.replace(SKY, stops=(Stop(0, 1, 1, 1), Stop(1.01, 0, 0, 0))), "offsets"),
+    ],
+)
+def test_gradients_that_cannot_be_written_are_value_errors(paint, cause):
+    with pytest.raises(ValueError, match=cause):
+        svg.write(drawing(Shape("s1", polygon(*SQUARE), paint, 1)))
+
+
 # Round trips
 
 coordinate = st.floats(-20, 60, allow_nan=False) | st.integers(-3, 30).map(float)
@@ -286,8 +397,16 @@ point = st.tuples(coordinate, coordinate)
 segment = st.tuples(point, st.none() | st.tuples(coordinate, coordinate, coordinate, coordinate))
 outlines = st.lists(st.lists(segment, min_size=1, max_size=5), max_size=3).map(lambda c: outline(*c))
 unit = st.floats(0, 1)
-paints = st.builds(Solid, unit, unit, unit, unit)
-shapes = st.builds(Shape, st.just("s"), outlines, paints, st.integers(1, 10**6), st.booleans())
+stop_lists = st.lists(st.builds(Stop, unit, unit, unit, unit), min_size=1, max_size=4)
+ramps = stop_lists.map(lambda stops: tuple(sorted(stops, key=lambda stop: stop.offset)))
+paints = (
+    st.builds(Solid, unit, unit, unit, unit)
+    | st.builds(LinearGradient, point, point, ramps, unit)
+    | st.builds(RadialGradient, point, st.floats(0, 60), ramps, unit)
+)
+# Few, so that some are equal; ids that those of gradients would take, too.
+shared = st.sampled_from([SKY, SUN, dataclasses.replace(SUN, alpha=1)])
+shapes = st.builds(Shape, st.sampled_from("gs"), outlines, paints | shared, st.integers(1, 10**6), st.booleans())
 items = st.recursive(
     shapes,
     lambda inner: st.builds(Layer, st.just("l"), st.text(), st.lists(inner, max_size=3).map(tuple)),
@@ -299,7 +418,7 @@ def with_ids(item, counter):
     counter.append(None)
     name = f"i{len(counter)}"
     if isinstance(item, Shape):
-        return dataclasses.replace(item, id=name)
+        return dataclasses.replace(item, id=item.id + str(len(counter) // 2) + "_" * (len(counter) % 2))
     return Layer(name, item.name, tuple(with_ids(child, counter) for child in item.children))
 
 
@@ -423,6 +542,46 @@ def test_geometry_is_what_an_independent_renderer_draws(seed):
     assert difference < AA_MEAN, f"mean coverage differs by {difference:.5f}"
 
 
+SIZE = 96  # px
+BASE = polygon((0, 0), (SIZE, 0), (SIZE, SIZE), (0, SIZE))
+RAINBOW = (Stop(0.1, 0.9, 0.1, 0.1), Stop(0.35, 0.95, 0.9, 0.2), Stop(0.6, 0.1, 0.7, 0.3), Stop(0.95, 0.1, 0.2, 0.8))
+HARD = (Stop(0, 0.2, 0.2, 0.2), Stop(0.5, 0.9, 0.9, 0.9), Stop(0.5, 0.1, 0.4, 0.6), Stop(1, 0.3, 0.8, 1))
+GRADIENTS = {
+    "slanted": LinearGradient((20.5, 11.25), (70, 80.75), WHITE_TO_BLUE),
+    "four stops": LinearGradient((90, 5), (3, 60), RAINBOW),
+    "short": LinearGradient((40, 40), (41, 40.5), WHITE_TO_BLUE),
+    "beyond the canvas": LinearGradient((-200, 30), (400, -50), RAINBOW),
+    "glassy": LinearGradient((0, 0), (96, 96), WHITE_TO_BLUE, 0.4),
+    "jump": LinearGradient((0.25, 0), (96.25, 0), HARD),
+    "radial": RadialGradient((48, 48), 60, WHITE_TO_BLUE),
+    "radial, four stops": RadialGradient((20, 70.5), 44.4, RAINBOW),
+    "centre outside": RadialGradient((-50, 120), 150, RAINBOW, 0.7),
+}
+
+
+def colours(paint):
+    """A gradient's colours at the centres of pixels, laid over white: [SIZE, SIZE, 3]."""
+    y, x = np.mgrid[0:SIZE, 0:SIZE] + 0.5
+    if isinstance(paint, LinearGradient):
+        start, way = np.array(paint.start), np.subtract(paint.end, paint.start)
+        along = ((x - start[0]) * way[0] + (y - start[1]) * way[1]) / (way @ way)
+    else:
+        along = np.hypot(x - paint.centre[0], y - paint.centre[1]) / paint.radius
+    offsets = [stop.offset for stop in paint.stops]
+    channels = [np.interp(along, offsets, [getattr(stop, key) for stop in paint.stops])
+                for key in ("red", "green", "blue")]  # fmt: skip
+    return 1 - paint.alpha + paint.alpha * np.stack(channels, axis=-1)
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_are_what_an_independent_renderer_draws(name):
+    paint = GRADIENTS[name]
+    item = Drawing(SIZE, SIZE, Layer("r", "", (Shape("s1", BASE, paint, 1),)))
+    difference = np.abs(render_svg(svg.write(item), SIZE, SIZE) - colours(paint)) * 255
+    assert difference.mean() <= 0.6
+    assert (difference.max(axis=-1) > 8).mean() <= 0.003
+
+
 # What is not ours
 
 HEAD = (
@@ -480,6 +639,67 @@ def test_foreign_and_hostile_files_are_refused(text, cause):
     assert len(message) < 250
 
 
+STOPS = '<stop offset=".2" stop-color="#ff0000"/><stop offset="1" stop-color="#0000ff"/>'
+LINEAR = f'<linearGradient id="g" gradientUnits="userSpaceOnUse" x1="0" y1="0" x2="9" y2="9">{STOPS}</linearGradient>'
+RADIAL = f'<radialGradient id="g" gradientUnits="userSpaceOnUse" cx="5" cy="5" r="4">{STOPS}</radialGradient>'
+FILLED = PATH.replace("#ff0000", "url(#g)")
+
+
+def defined(gradient, path=FILLED):
+    return f"{HEAD}<defs>{gradient}</defs>{path}</svg>"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (defined(""), "filled with 'g', and no gradient before it has that id"),
+        (HEAD + FILLED + f"<defs>{LINEAR}</defs></svg>", "no gradient before it"),
+        (defined(LINEAR, PATH.replace("#ff0000", f"url(#{'x' * 9999})")), "no gradient before it"),
+        (defined(LINEAR, PATH.replace("#ff0000", "url(other.svg#g)")), "#rrggbb or a gradient"),
+        (defined(LINEAR, PATH.replace("#ff0000", "url(#g) red")), "#rrggbb or a gradient"),
+        (defined(LINEAR, PATH.replace("#ff0000", "url(#a)")), "no gradient before it"),
+        (defined(LINEAR, FILLED.replace("fill=", 'fill-opacity="2" fill=')), "beyond 0..1"),
+        (defined(LINEAR, FILLED.replace('"a"', '"g"')), "used twice"),
+        (defined(LINEAR + RADIAL), "used twice"),
+        (defined(LINEAR).replace("<defs", '<defs id="d"'), "<defs> has attributes"),
+        (defined(LINEAR.replace("<linearGradient", '<linearGradient xmlns="urn:x"')), "<defs> has a <linearGradient>"),
+        (defined('<pattern id="g"/>'), "<defs> has a <pattern>"),
+        (defined(LINEAR.replace(' id="g"', "")), "a <linearGradient> lacks id"),
+        (defined(LINEAR.replace(' y2="9"', "")), "a <linearGradient> lacks y2"),
+        (defined(LINEAR.replace("x1=", 'href="#h" x1=')), "a <linearGradient> has href"),
+        (defined(LINEAR.replace("x1=", 'spreadMethod="pad" x1=')), "a <linearGradient> has spreadMethod"),
+        (defined(RADIAL.replace("r=", 'fx="1" r=')), "a <radialGradient> has fx"),
+        (defined(LINEAR.replace("userSpaceOnUse", "objectBoundingBox")), "units of the user space"),
+        (defined(LINEAR.replace('x2="9"', 'x2="NaN"')), "x2 'NaN' is no plain number"),
+        (defined(LINEAR.replace('x2="9"', 'x2="90%"')), "x2 '90%' is no plain number"),
+        (defined(LINEAR.replace('x2="9"', 'x2="1e3"')), "x2 '1e3' is no plain number"),
+        (defined(LINEAR.replace('x2="9"', f'x2="{"9" * 400}"')), "finite"),
+        (defined(LINEAR.replace('"9"', '"0"')), "no length"),
+        (defined(RADIAL.replace('r="4"', 'r="0"')), "no length or radius"),
+        (defined(RADIAL.replace('r="4"', 'r="-4"')), "no length or radius"),
+        (defined(LINEAR.replace(STOPS, "")), "has 0 stops"),
+        (defined(LINEAR.replace(STOPS, STOPS.partition("><")[0] + ">")), "has 1 stops"),
+        (defined(LINEAR.replace(STOPS, STOPS * 3)), "has 6 stops"),
+        (defined(LINEAR.replace(STOPS, STOPS * 2)), "offsets that fall"),
+        (defined(LINEAR.replace('".2"', '"nan"')), "offset 'nan' is no plain number"),
+        (defined(LINEAR.replace('".2"', '"-.2"')), "not within 0..1"),
+        (defined(LINEAR.replace('"1"', '"1.1"')), "not within 0..1"),
+        (defined(LINEAR.replace("#ff0000", "red")), "stop-color other than #rrggbb"),
+        (defined(LINEAR.replace("stop-color", "stop-opacity")), "more than stops"),
+        (defined(LINEAR.replace("<stop ", "<set ")), "more than stops"),
+        (defined(LINEAR.replace('#ff0000"/>', '#ff0000"><title/></stop>')), "more than stops"),
+    ],
+)
+def test_foreign_and_hostile_gradients_are_refused(text, cause):
+    test_foreign_and_hostile_files_are_refused(text, cause)
+
+
+@pytest.mark.parametrize("gradient", [LINEAR, RADIAL])
+def test_the_gradients_that_the_refused_ones_are_made_from_are_read(gradient):
+    paint = svg.read(defined(gradient)).shapes()[0].paint
+    assert [stop.offset for stop in paint.stops] == [0.2, 1]
+
+
 def test_entity_declarations_are_refused_where_a_doctype_is_not():
     with pytest.raises(InputError, match="entities"):
         svg.parse_xml(f"{BOMB}]>{HEAD}<title>&j;</title></svg>")
@@ -497,7 +717,7 @@ def test_too_large_a_text_is_refused(monkeypatch):
 @settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_a_damaged_file_is_read_or_refused_but_never_crashes(data):
-    text = svg.write(sample())
+    text = svg.write(data.draw(st.sampled_from([sample, graded]))())
     at = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 12))
     broken = text[:at] + data.draw(st.text(max_size=6)) + text[at + length :]

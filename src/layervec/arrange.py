@@ -7,13 +7,13 @@ nothing of gradients, layer names or files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from layervec import pool
+from layervec import pool, ramps
 from layervec.choose import choose
-from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, RegionTree
+from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
 
 SPECK_AREA = 8.0  # px; contours of a region smaller than this are dropped or filled
 HOLE_CLOSING = 0.03  # radius, in longer sides, to which a shape runs on under a shape painted above it
@@ -31,25 +31,39 @@ HIDDEN_BLUR = 1.5  # px, standard deviation, by which such a border is smoothed
 class Plan:
     """The regions to paint with their outlines, most important first.
 
-    nodes: int64 [k], tree nodes. outlines: k outlines, fitting pixels. paints: float64 [k, 4], straight RGBA.
+    nodes: int64 [k], tree nodes. outlines: k outlines, fitting pixels. paints: float64 [k, 4], straight RGBA, some
+    colour of it where there is a gradient. ramps: gradients, None if none may be used.
     """
 
     nodes: Int64
     outlines: tuple[Outline, ...]
     paints: Float64
+    ramps: Ramps | None = None
 
     def __len__(self) -> int:
         return len(self.nodes)
 
     def only(self, kept: Int64) -> Plan:
         """Return the regions at these indices, in their order. All of the plan must have outlines."""
-        return Plan(self.nodes[kept], tuple(self.outlines[i] for i in kept), self.paints[kept])
+        outlines = tuple(self.outlines[i] for i in kept)
+        return Plan(self.nodes[kept], outlines, self.paints[kept], ramps.only(self.ramps, kept))
 
 
-def arrange(tree: RegionTree, pixels: Float32, budget: int, tolerance: float, *, threads: int | None = None) -> Plan:
-    """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their colours."""
-    nodes, paints = choose(tree, pixels, budget)
-    plan = Plan(nodes, (), paints)
+def arrange(
+    tree: RegionTree,
+    pixels: Float32,
+    budget: int,
+    tolerance: float,
+    *,
+    gradient_price: float = np.inf,
+    threads: int | None = None,
+) -> Plan:
+    """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their paints.
+
+    gradient_price: squared error that a gradient must save against one colour; infinite for none at all.
+    """
+    nodes, paints, gradients = choose(tree, pixels, budget, gradient_price=gradient_price)
+    plan = Plan(nodes, (), paints, gradients if np.isfinite(gradient_price) else None)
     return add_outlines(plan, tree, pixels, tolerance, threads=threads)
 
 
@@ -68,9 +82,8 @@ def add_outlines(
     fitted = pool.each(
         lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], SPECK_AREA), range(known, len(plan)), threads
     )
-    kept = [*range(known), *(known + i for i, outline in enumerate(fitted) if outline.contours)]
-    outlines = (*plan.outlines, *(outline for outline in fitted if outline.contours))
-    return Plan(plan.nodes[kept], outlines, plan.paints[kept])
+    kept = [i for i in range(len(plan)) if i < known or fitted[i - known].contours]
+    return replace(plan, outlines=(*plan.outlines, *fitted)).only(np.array(kept, dtype=np.int64))
 
 
 def nest(tree: RegionTree, nodes: Int64) -> Int64:
@@ -198,14 +211,14 @@ def _settled(tree: RegionTree, plan: Plan, pixels: Float32) -> Int32:
     """Which region shows at each pixel, borders smoothed: int32 [h, w], -1 where nothing is painted."""
     from layervec.borders import settle
 
-    colours = plan.paints[:, :3] * plan.paints[:, 3:]
+    # The last region stands for unpainted canvas, so that the border of a cut-out settles like any other.
+    colours = np.zeros((len(plan) + 1, 3, pixels.shape[2]), dtype=np.float32)
+    colours[:-1, :, :3] = ramps.planes(plan.paints, plan.ramps) * plan.paints[:, None, 3:]
     if pixels.shape[2] == 4:
-        colours = np.concatenate([colours, plan.paints[:, 3:]], axis=1)
-    # One more region stands for unpainted canvas, so that the border of a cut-out settles like any other.
-    colours = np.concatenate([colours, np.zeros((1, colours.shape[1]))])
+        colours[:-1, 0, 3] = plan.paints[:, 3]
     shown = seen(tree, plan.nodes)
     owner = np.where(shown < 0, len(plan), shown).astype(np.int32)
-    settled = settle(owner, np.ascontiguousarray(pixels), colours.astype(np.float32), STIFFNESS, SETTLE_ROUNDS)
+    settled = settle(owner, np.ascontiguousarray(pixels), colours, STIFFNESS, SETTLE_ROUNDS)
     return np.where(settled == len(plan), -1, settled).astype(np.int32)
 
 

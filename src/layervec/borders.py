@@ -17,7 +17,8 @@ from layervec.types import Float32, Int32
 def settle(owner: Int32, pixels: Float32, colours: Float32, stiffness: float, rounds: int) -> Int32:
     """Return the partition with smoothed borders: int32 [h, w].
 
-    owner: int32 [h, w], region of each pixel. pixels: [h, w, c]. colours: [k, c], what each region is painted with.
+    owner: int32 [h, w], region of each pixel. pixels: [h, w, c]. colours: [k, 3, c], what each region is painted with:
+    colour at the origin, its change for each px to the right and for each px down.
     stiffness: squared colour difference that one straight neighbour on the other side is worth; diagonal ones
     count for less by the square root of two.
     """
@@ -61,7 +62,8 @@ def _sweep(owner: Int32, pixels: Float32, colours: Float32, stiffness: float, ar
                     continue
                 energy = np.float32(0)
                 for c in range(channels):
-                    d = pixels[y, x, c] - colours[candidate, c]
+                    there = x * colours[candidate, 1, c] + y * colours[candidate, 2, c]
+                    d = pixels[y, x, c] - colours[candidate, 0, c] - np.float32(there)
                     energy += d * d
                 for j in range(8):
                     if around[j] != candidate:

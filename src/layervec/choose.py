@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec import ramps
+from layervec.ramps import Fitted
 from layervec.tree import fringes, node_sums
-from layervec.types import Bool, Float32, Float64, Int64, RegionTree
+from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
@@ -29,6 +31,7 @@ class _Paint:
     """What painting a node would do: its colour [c], nodes and leaves to show it, error left in those leaves."""
 
     colour: Float64
+    ramp: Fitted | None
     free: Int64
     leaves: Int64
     error: Float64
@@ -43,10 +46,17 @@ class Chooser:
     """
 
     def __init__(
-        self, tree: RegionTree, pixels: Float32, painted: Int64 | None = None, drawn: Float32 | None = None
+        self,
+        tree: RegionTree,
+        pixels: Float32,
+        painted: Int64 | None = None,
+        drawn: Float32 | None = None,
+        *,
+        gradient_price: float = np.inf,
     ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
+        gradient_price: squared error that a gradient must save against one colour; infinite for none at all.
         pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Before anything is drawn, pixels of
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
@@ -56,6 +66,7 @@ class Chooser:
         self.tree = tree
         self.picked: list[int] = []
         self.colours: list[Float64] = []
+        self.ramps: list[Fitted | None] = []
         self.gains: list[float] = []
         self._is_leaf = tree.last == np.arange(len(tree)) + 1
         self._painted = np.zeros(len(tree), dtype=bool)
@@ -66,9 +77,14 @@ class Chooser:
         self._area = area[:, 0]
         self._spread = sums[:, channels : 2 * channels].sum(axis=1) - (sums[:, :channels] ** 2 / area).sum(axis=1)
         self._may = _paintable(sums, channels)
+        square = sums[:, channels : 2 * channels].sum(axis=1, keepdims=True)
+        # Not the error of each pixel: what a fitted border leaves in a leaf, painting it flat would not mend.
         offset = self._colour if drawn is None else self._colour - node_sums(tree, weight * drawn) / area
         error = np.where(self._is_leaf, self._spread + self._area * (offset**2).sum(axis=1), 0.0)
-        square = sums[:, channels : 2 * channels].sum(axis=1, keepdims=True)
+        self._gradient_price = gradient_price
+        self._places = np.empty((len(tree), 0))  # sums for gradients, of what each node would show
+        if np.isfinite(gradient_price):
+            self._places = node_sums(tree, weight * ramps.place_columns(pixels))
         # What each node would show: colour sums, sum of squares, area, and the error there now.
         self._shown = np.concatenate([sums[:, :channels], square, area, self._over_ranges(error)[:, None]], axis=1)
         for node in () if painted is None else painted:
@@ -110,12 +126,25 @@ class Chooser:
         leaves = free[self._is_leaf[free]]
         colour = dominant_colour(self._colour[leaves], self._area[leaves])
         offset = self._colour[leaves] - colour
-        return _Paint(colour, free, leaves, self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1))
+        error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
+        solid = _Paint(colour, None, free, leaves, error)
+        if not self._places.shape[1] or (len(colour) == 4 and colour[3] < OPAQUE):
+            return solid
+        shown, places = self._shown[leaves], self._places[leaves]
+        area, square = shown[:, -2], shown[:, -3]
+        ramp = dominant_ramp(shown[:, :3], area, places)
+        error = ramps.error(square, area, shown[:, :3], places, ramp)
+        if len(colour) == 4:
+            error += area * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
+        if error.sum() + self._gradient_price > solid.error.sum():
+            return solid
+        return _Paint(np.concatenate([ramp.colour[0], colour[3:]]), ramp, free, leaves, error)
 
     def _lay(self, node: int, paint: _Paint) -> None:
         self.picked.append(node)
         self.gains.append(float(self.gain[node]))
         self.colours.append(paint.colour)
+        self.ramps.append(paint.ramp)
         changed = self._cover(node)
         error = np.zeros(int(self.tree.last[node]) - node + 1)
         error[paint.leaves - node + 1] = paint.error
@@ -142,6 +171,7 @@ class Chooser:
             above = int(self.tree.parent[above])
         hidden = np.array(chain, dtype=np.int64)
         self._shown[hidden] -= self._shown[node]
+        self._places[hidden] -= self._places[node]
         return hidden
 
     def _painted_below(self, node: int) -> list[int]:
@@ -159,6 +189,9 @@ class Chooser:
         area = shown[:, -2]
         left = shown[:, -3] - (shown[:, :-3] ** 2).sum(axis=1) / np.maximum(area, 1.0)
         may = (area >= min(LEAST_AREA, self._area[0])) & ~self._painted[nodes] & self._may[nodes]
+        if self._places.shape[1]:
+            saved = ramps.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
+            left -= np.maximum(saved, 0.0)
         self.gain[nodes] = np.where(may, shown[:, -1] - left, 0.0)
 
 
@@ -185,17 +218,33 @@ def dominant_colour(colours: Float64, weights: Float64) -> Float64:
     return np.asarray(centre)
 
 
-def choose(tree: RegionTree, pixels: Float32, budget: int) -> tuple[Int64, Float64]:
-    """Pick up to `budget` nodes by marginal gain. pixels: premultiplied [h, w, c].
+def dominant_ramp(colours: Float64, area: Float64, places: Float64) -> Fitted:
+    """Return the main ramp of leaves, as `dominant_colour` does the main colour; sums as in `ramps.saved`."""
+    means = colours / area[:, None]
+    where = places[:, :2] / area[:, None]
+    pull = np.ones(len(area))
+    for width in (*MODE_WIDTHS, 0.0):
+        total = [pull @ part for part in (area, colours, places)]
+        ramp = ramps.fit(total[0][None], total[1][None], total[2][None])
+        if width:
+            offset = means - ramp.colour - (where - ramp.centre) @ ramp.slope[0]
+            pull = np.exp((offset**2).sum(axis=1) / (-2 * width**2)) + 1e-12
+    return ramp
 
-    Returns (nodes int64 [k], paints float64 [k, 4]). The first shape of an opaque picture is its background.
+
+def choose(
+    tree: RegionTree, pixels: Float32, budget: int, *, gradient_price: float = np.inf
+) -> tuple[Int64, Float64, Ramps]:
+    """Pick up to `budget` nodes by marginal gain. pixels: premultiplied [h, w, c]. gradient_price: as in `Chooser`.
+
+    Returns (nodes int64 [k], paints float64 [k, 4], gradients). The first shape of an opaque picture is its background.
     """
-    chooser = Chooser(tree, pixels)
+    chooser = Chooser(tree, pixels, gradient_price=gradient_price)
     if pixels.shape[2] == 3:
         chooser.paint(0)
     while len(chooser.picked) < budget and chooser.pick():
         pass
-    return np.array(chooser.picked, dtype=np.int64), as_paints(chooser.colours)
+    return np.array(chooser.picked, dtype=np.int64), as_paints(chooser.colours), as_ramps(chooser.ramps)
 
 
 def as_paints(colours: Sequence[Float64]) -> Float64:
@@ -207,6 +256,17 @@ def as_paints(colours: Sequence[Float64]) -> Float64:
             colour = colour[:3] / colour[3]
         paint[:3] = np.clip(colour, 0.0, 1.0)
     return paints
+
+
+def as_ramps(fitted: Sequence[Fitted | None]) -> Ramps:
+    """Return fitted ramps as linear gradients, one row each; None has none."""
+    found = ramps.solids(len(fitted))
+    for i, ramp in enumerate(fitted):
+        if ramp is not None:
+            row = ramps.linear(ramp)
+            found.kind[i], found.axis[i], found.offsets[i] = row.kind[0], row.axis[0], row.offsets[0]
+            found.colours[i] = row.colours[0]
+    return found
 
 
 def rank(tree: RegionTree, pixels: Float32, nodes: Int64, parents: Int64, paints: Float64) -> Int64:

@@ -12,7 +12,7 @@ Merged cubics are least-squares fits with fixed end tangents (Schneider, Graphic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,12 +50,11 @@ def drop_nodes(
     stiffness = np.zeros(sum(outline.segments for outline in fit.outlines))
     sizes = [outline.segments for outline in fit.outlines]
     for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
-        part = Fit(tuple(o for o, show in zip(fit.outlines, shown, strict=True) if show), fit.paints[shown])
-        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(part, width, height, threads)
+        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, threads)
     segments = _Segments.of(fit.outlines, stiffness)
     segments.thin(price, width, height)
     segments.straighten(LINE_SHARE * price)
-    return Fit(segments.outlines(), fit.paints)
+    return replace(fit, outlines=segments.outlines())
 
 
 def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:

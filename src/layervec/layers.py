@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from layervec import ramps
 from layervec.arrange import Plan, nest, stack
 from layervec.names import colour_name, place_name
-from layervec.types import Drawing, Float64, Layer, RegionTree, Shape, Solid
+from layervec.types import Drawing, Float64, Layer, Paint, RegionTree, Shape
 
 LAYER_SHARE = 0.003  # of the canvas; a region without parts that shows less is a detail, not a layer of its own
 
@@ -74,8 +75,8 @@ class _Builder:
         outline = self.plan.outlines[i]
         return Shape(f"s{i + 1}", outline, self._paint(i), i + 1, even_odd=outline.contours > 1)
 
-    def _paint(self, i: int) -> Solid:
-        return Solid(*(float(value) for value in self.plan.paints[i]))
+    def _paint(self, i: int) -> Paint:
+        return ramps.paint(self.plan.paints, self.plan.ramps, i)
 
     def _name(self, i: int) -> str:
         return f"{colour_name(self._paint(i))}, {place_name(*self.centres[i])}"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 
-from layervec.types import Solid
+import numpy as np
+
+from layervec.types import LinearGradient, Paint, RadialGradient, Solid, Stop
 
 GREY_CHROMA = 0.035  # OKLCH chroma below which a colour has no hue worth naming
 HUES = (  # upper end of each hue range in degrees of OKLCH, and its name
@@ -30,9 +32,30 @@ ROWS = ("upper", "", "lower")
 COLUMNS = ("left", "", "right")
 
 
-def colour_name(paint: Solid) -> str:
-    """Return a name such as `white`, `dark grey`, `light blue`, `brown`."""
-    lightness, chroma, hue = oklch(paint)
+def colour_name(paint: Paint) -> str:
+    """Return a name such as `white`, `dark grey`, `light blue`, `brown`, `light blue to white`.
+
+    The last one is for linear gradients between colours of different names; other gradients go by their mean.
+    """
+    if isinstance(paint, Solid):
+        return _one_name(paint)
+    if isinstance(paint, LinearGradient):
+        start, end = (_one_name(stop) for stop in (paint.stops[0], paint.stops[-1]))
+        if start != end:
+            return f"{start} to {end}"
+    return _one_name(_mean(paint))
+
+
+def _mean(gradient: LinearGradient | RadialGradient) -> Solid:
+    """Return the mean colour from offset 0 to 1."""
+    stops = (gradient.stops[0], *gradient.stops, gradient.stops[-1])
+    offsets = [0.0, *(stop.offset for stop in gradient.stops), 1.0]
+    channels = np.array([(stop.red, stop.green, stop.blue) for stop in stops])
+    return Solid(*np.trapezoid(channels, offsets, axis=0).tolist())
+
+
+def _one_name(colour: Solid | Stop) -> str:
+    lightness, chroma, hue = oklch(colour)
     if chroma < GREY_CHROMA:
         return _grey_name(lightness)
     name = next(name for end, name in HUES if hue <= end)
@@ -66,9 +89,9 @@ def _third(share: float) -> int:
     return min(2, max(0, int(share * 3)))
 
 
-def oklch(paint: Solid) -> tuple[float, float, float]:
+def oklch(colour: Solid | Stop) -> tuple[float, float, float]:
     """Return lightness 0..1, chroma 0..about 0.37 and hue in degrees of an sRGB colour."""
-    r, g, b = (_linear(value) for value in (paint.red, paint.green, paint.blue))
+    r, g, b = (_linear(value) for value in (colour.red, colour.green, colour.blue))
     long = math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
     medium = math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
     short = math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from layervec.types import Bool, Float32, Float64, Int64, Outline, Scene
+from layervec import ramps
+from layervec.types import Bool, Float32, Float64, Int64, Outline, Ramps, Scene
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
 LAST_STEP = 0.04  # px, the same at its end
@@ -28,18 +29,25 @@ RIDGE = 0.05  # px; weight of a shape's known colour against what is seen of it
 class Fit:
     """Shapes as the optimizer sees them, back to front.
 
-    outlines: k outlines in fitting pixels. paints: float64 [k, 4], straight RGBA.
+    outlines: k outlines in fitting pixels. paints: float64 [k, 4], straight RGBA. ramps: gradients, None if there are
+    none at all.
     """
 
     outlines: tuple[Outline, ...]
     paints: Float64
+    ramps: Ramps | None = None
+
+    def only(self, kept: Int64 | Bool) -> Fit:
+        """Return some of the shapes, by indices or a mask."""
+        places = np.arange(len(self.outlines))[kept]
+        return Fit(tuple(self.outlines[i] for i in places), self.paints[places], ramps.only(self.ramps, places))
 
     def scene(self) -> Scene:
         """Pack for the rasteriser."""
-        return pack(self.outlines, self.paints)
+        return pack(self.outlines, self.paints, self.ramps)
 
 
-def pack(outlines: Sequence[Outline], paints: Float64) -> Scene:
+def pack(outlines: Sequence[Outline], paints: Float64, gradients: Ramps | None = None) -> Scene:
     """Return outlines and straight RGBA paints, back to front, as a scene."""
     points = np.concatenate([outline.points for outline in outlines]) if outlines else np.empty((0, 2))
     sizes = np.concatenate([np.diff(outline.starts) for outline in outlines]) if outlines else np.empty(0, np.int64)
@@ -51,6 +59,7 @@ def pack(outlines: Sequence[Outline], paints: Float64) -> Scene:
         paths,
         np.asarray(paints, dtype=np.float32).reshape(-1, 4),
         np.array([outline.contours > 1 for outline in outlines], dtype=bool),
+        gradients,
     )
 
 

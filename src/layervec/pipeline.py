@@ -26,6 +26,8 @@ from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
 
+FINE_BELOW = 256  # px, longer side; smaller drawings have coordinates in hundredths of a pixel, others in tenths
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arranged:
@@ -145,12 +147,16 @@ def _fitted(raster: Raster) -> Float32:
 
 
 def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
+    """Bring a drawing to the picture's size, on a grid that is too fine to see."""
     sx, sy = width / drawing.width, height / drawing.height
+    decimals = 1 if max(width, height) >= FINE_BELOW else 2
 
     def scale(item: Layer | Shape) -> Layer | Shape:
         if isinstance(item, Layer):
             return replace(item, children=tuple(scale(child) for child in item.children))
-        return replace(item, outline=item.outline.scaled(sx, sy))
+        outline = item.outline.scaled(sx, sy)
+        outline = replace(outline, points=outline.points.round(decimals))
+        return replace(item, outline=outline, paint=item.paint.scaled(sx, sy))
 
     root = scale(drawing.root)
     assert isinstance(root, Layer)

@@ -8,14 +8,15 @@ names or files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from layervec import ramps
 from layervec.arrange import Plan, add_outlines, nest, stack
-from layervec.choose import LEAST_GAIN, Chooser, as_paints, rank
+from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
 from layervec.economy import drop_nodes
-from layervec.optimize import STEP, Fit, optimize, pack
+from layervec.optimize import STEP, Fit, optimize
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
@@ -56,6 +57,7 @@ def refine(
     budget: int,
     tolerance: float,
     effort: Effort,
+    gradient_price: float = np.inf,
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Plan:
@@ -66,7 +68,7 @@ def refine(
     if not len(plan):
         return plan
     steps = sum(effort.steps) + effort.rounds * effort.round_steps + FINAL_FITS * effort.final_steps
-    run = _Run(tree, pixels, tolerance, threads, on_progress, steps)
+    run = _Run(tree, pixels, tolerance, gradient_price, threads, on_progress, steps)
     plan = run.fit(plan, sum(effort.steps), 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
@@ -85,6 +87,7 @@ class _Run:
         tree: RegionTree,
         pixels: Float32,
         tolerance: float,
+        gradient_price: float,
         threads: int | None,
         on_progress: Callable[[Progress], None],
         steps: int,
@@ -93,6 +96,7 @@ class _Run:
         self.pixels = pixels
         self.target = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
         self.tolerance = tolerance
+        self.gradient_price = gradient_price
         self.threads = threads
         self.on_progress = on_progress
         self.steps = max(1, steps)
@@ -142,16 +146,13 @@ class _Run:
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""
         order = stack(self.tree, plan.nodes)
-        fit = work(Fit(tuple(plan.outlines[i] for i in order), plan.paints[order]), order)
-        outlines = dict(zip(order.tolist(), fit.outlines, strict=True))
-        paints = np.empty_like(plan.paints)
-        paints[order] = fit.paints
-        return replace(plan, outlines=tuple(outlines[i] for i in range(len(plan))), paints=paints)
+        fit = work(Fit(plan.outlines, plan.paints, plan.ramps).only(order), order).only(np.argsort(order))
+        return Plan(plan.nodes, fit.outlines, fit.paints, fit.ramps)
 
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
-        chooser = Chooser(self.tree, self.pixels, plan.nodes, drawn)
+        chooser = Chooser(self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price)
         room = max(0, budget - len(plan))
         swaps = int(SWAP_SHARE * len(plan))
         while len(chooser.picked) < room + swaps and chooser.pick():
@@ -165,11 +166,12 @@ class _Run:
         if not dropped and not added:
             return plan
         kept = np.setdiff1d(np.arange(len(plan)), dropped)
-        paints = as_paints(chooser.colours[: len(added)])
+        left = plan.only(kept)
         changed = Plan(
-            np.concatenate([plan.nodes[kept], np.array(added, dtype=np.int64)]),
-            tuple(plan.outlines[i] for i in kept),
-            np.concatenate([plan.paints[kept], paints]),
+            np.concatenate([left.nodes, np.array(added, dtype=np.int64)]),
+            left.outlines,
+            np.concatenate([left.paints, as_paints(chooser.colours[: len(added)])]),
+            ramps.joined(left.ramps, as_ramps(chooser.ramps[: len(added)])),
         )
         return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance, threads=self.threads))
 
@@ -194,13 +196,13 @@ class _Run:
         from layervec import raster
 
         order = stack(self.tree, plan.nodes)
-        scene = pack([plan.outlines[i] for i in order], plan.paints[order])
+        fit = Fit(plan.outlines, plan.paints, plan.ramps)
+        scene = fit.only(order).scene()
         worth = np.zeros(len(plan))
         worth[order] = raster.survey(scene, self.target, threads=self.threads).removal
         for shown, weight in _subsets(order)[1:]:
             ranks = order[shown]
-            part = pack([plan.outlines[i] for i in ranks], plan.paints[ranks])
-            worth[ranks] += weight * raster.survey(part, self.target, threads=self.threads).removal
+            worth[ranks] += weight * raster.survey(fit.only(ranks).scene(), self.target, threads=self.threads).removal
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
 

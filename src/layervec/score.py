@@ -55,6 +55,7 @@ MAX_NODES = 250_000  # elements once every reference is followed; keeps chains o
 _WHITE = "#ffffff"
 _SHAPE_TAGS = frozenset({"path", "rect", "circle", "ellipse", "line", "polyline", "polygon"})
 _UNDRAWN_TAGS = frozenset({"defs", "clipPath", "mask", "pattern", "symbol", "marker"})
+_DEFINITION_TAGS = _UNDRAWN_TAGS | {"linearGradient", "radialGradient", "filter", "style"}
 _FIXED_NODES = {"rect": 4, "circle": 4, "ellipse": 4, "line": 2}
 _PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "Q": 24 / 25.4}
 _LENGTH = re.compile(r"\s*\+?([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(px|pt|pc|in|cm|mm|Q)?\s*")
@@ -304,7 +305,7 @@ def _rank(shape: ET.Element) -> float:
 
 
 def _text(root: ET.Element, hidden: Set[ET.Element]) -> str:
-    """Return a document as text without the hidden elements.
+    """Return a document as text without the hidden elements; what they define for others, such as gradients, stays.
 
     Elements of no namespace, which draw nothing, are left out. ElementTree's own writer is not used because
     it invents prefixes for every namespace and cannot skip elements.
@@ -323,13 +324,23 @@ def _text(root: ET.Element, hidden: Set[ET.Element]) -> str:
         attributes = "".join(f' {_qualified(k, prefixes)}="{escape_attribute(v)}"' for k, v in element.attrib.items())
         parts.append(f"<{tag}{declared}{attributes}>{escape_text(element.text or '')}")
         for child in element:
-            if child not in hidden and child.tag.startswith("{"):
-                visit(child, "")
+            for part in _definitions(child) if child in hidden else (child,):
+                if part.tag.startswith("{"):
+                    visit(part, "")
             parts.append(escape_text(child.tail or ""))
         parts.append(f"</{tag}>")
 
     visit(root, declared)
     return "".join(parts)
+
+
+def _definitions(element: ET.Element) -> Iterator[ET.Element]:
+    """Yield the elements in and below one that draw nothing where they stand, the outermost alone."""
+    if local_name(element) in _DEFINITION_TAGS:
+        yield element
+        return
+    for child in element:
+        yield from _definitions(child)
 
 
 def _qualified(name: str, prefixes: dict[str, str]) -> str:

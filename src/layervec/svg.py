@@ -15,13 +15,29 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterator
-from itertools import pairwise
+from dataclasses import replace
+from itertools import groupby, pairwise
+from typing import ClassVar
 from xml.parsers import expat
 
 import numpy as np
 
 from layervec.errors import InputError
-from layervec.types import Bool, Drawing, Float64, Int64, Layer, Outline, Shape, Solid
+from layervec.types import (
+    STOPS,
+    Bool,
+    Drawing,
+    Float64,
+    Int64,
+    Layer,
+    LinearGradient,
+    Outline,
+    Paint,
+    RadialGradient,
+    Shape,
+    Solid,
+    Stop,
+)
 
 SVG = "http://www.w3.org/2000/svg"
 INKSCAPE = "http://www.inkscape.org/namespaces/inkscape"
@@ -29,12 +45,16 @@ XLINK = "http://www.w3.org/1999/xlink"
 XML = "http://www.w3.org/XML/1998/namespace"
 
 STEPS = 100  # steps per px: coordinates have two decimals
+OFFSET_STEPS = 1000  # steps from the start of a gradient to its end: offsets have three decimals
 COORDINATE_LIMIT = 1e6  # px; far beyond any canvas, and products of two such values in hundredths fit int64
 MAX_DEPTH = 100  # nested elements; resvg 0.48 overflows its stack somewhere between 200 and 300
 MAX_BYTES = 64 << 20  # of SVG text; 100 times the largest file that a tracer is likely to write
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
+_LINK = re.compile(rf"url\(#({_ID.pattern})\)")
+_LINEAR = ("x1", "y1", "x2", "y2")
+_RADIAL = ("cx", "cy", "r")
 # Everything outside the Char production of XML 1.0, which no escape can express either.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Carriage returns are written as references, since XML parsers turn them into line feeds; so are, in
@@ -53,12 +73,13 @@ def write(drawing: Drawing) -> str:
     """Return the drawing as SVG text, the same text for the same drawing.
 
     Its root layer is the file itself: only the children are written. Contours that have no area left at two
-    decimals are dropped, and with them shapes that have no other contour. Characters that XML cannot hold
-    are removed from names and title.
+    decimals are dropped, and with them shapes that have no other contour. Equal gradients are written once,
+    under an id made from that of the first shape filled with them; those that come to one colour as that colour.
+    Characters that XML cannot hold are removed from names and title.
 
     ValueError for coordinates, colours or sizes that are not finite or absurdly large, for ids that are
-    repeated or not ASCII names, for ranks below 1, for nesting deeper than MAX_DEPTH and for metadata that
-    is not JSON.
+    repeated or not ASCII names, for ranks below 1, for gradients without stops, with more than STOPS or with
+    falling offsets, for nesting deeper than MAX_DEPTH and for metadata that is not JSON.
     """
     _check_ids(drawing)
     width, height = (_size(value) for value in (drawing.width, drawing.height))
@@ -70,9 +91,9 @@ def write(drawing: Drawing) -> str:
         f" <title>{escape_text(drawing.title)}</title>",
         f" <metadata>{escape_text(metadata)}</metadata>",
     ]
-    for child in drawing.root.children:
-        lines.extend(_element(child, depth=1))
-    lines.append("</svg>\n")
+    writer = _Writer(drawing)
+    elements = [line for child in drawing.root.children for line in writer.element(child, depth=1)]
+    lines += [*writer.definitions(), *elements, "</svg>\n"]
     return "\n".join(lines)
 
 
@@ -100,43 +121,114 @@ def escape_attribute(text: str) -> str:
     return _FORBIDDEN.sub("", text).translate(_IN_ATTRIBUTE)
 
 
-def _element(item: Layer | Shape, depth: int) -> Iterator[str]:
-    """Yield the lines of a layer or a shape; `depth` is the number of elements around it."""
-    if depth >= MAX_DEPTH:
-        raise ValueError(f"layers are nested deeper than {MAX_DEPTH}")
-    indent = " " * depth
-    if isinstance(item, Shape):
-        text = _path(item)
-        if text:
-            yield indent + text
-        return
-    name = escape_attribute(item.name)
-    start = f'<g id="{item.id}" inkscape:groupmode="layer" inkscape:label="{name}" data-name="{name}"'
-    inner = [line for child in item.children for line in _element(child, depth + 1)]
-    if not inner:
-        yield f"{indent}{start}/>"
-        return
-    yield f"{indent}{start}>"
-    yield from inner
-    yield f"{indent}</g>"
+class _Writer:
+    """Spells the elements of one drawing and collects the gradients that they are filled with."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self._paths = {shape.id: path_data(shape.outline) for shape in drawing.root.shapes()}
+        # Without shapes that are dropped, so that the drawing read back gives its gradients the same ids.
+        self._taken = {name for name, (data, _) in self._paths.items() if data}
+        self._taken.update(layer.id for layer in drawing.root.layers() if layer is not drawing.root)
+        self._gradients: dict[tuple[str, str], str] = {}  # ids, by kind and content
+
+    def element(self, item: Layer | Shape, depth: int) -> Iterator[str]:
+        """Yield the lines of a layer or a shape; `depth` is the number of elements around it."""
+        if depth >= MAX_DEPTH:
+            raise ValueError(f"layers are nested deeper than {MAX_DEPTH}")
+        indent = " " * depth
+        if isinstance(item, Shape):
+            text = self._path(item)
+            if text:
+                yield indent + text
+            return
+        name = escape_attribute(item.name)
+        start = f'<g id="{item.id}" inkscape:groupmode="layer" inkscape:label="{name}" data-name="{name}"'
+        inner = [line for child in item.children for line in self.element(child, depth + 1)]
+        if not inner:
+            yield f"{indent}{start}/>"
+            return
+        yield f"{indent}{start}>"
+        yield from inner
+        yield f"{indent}</g>"
+
+    def definitions(self) -> Iterator[str]:
+        """Yield the lines of the gradients that the elements so far are filled with."""
+        if not self._gradients:
+            return
+        yield " <defs>"
+        for (kind, content), name in self._gradients.items():
+            yield f'  <{kind} id="{name}" {content}</{kind}>'
+        yield " </defs>"
+
+    def _path(self, shape: Shape) -> str:
+        """Return the path element of a shape, or nothing where no contour has area."""
+        data, contours = self._paths[shape.id]
+        if not data:
+            return ""
+        paint = shape.paint
+        colours = (paint,) if isinstance(paint, Solid) else paint.stops
+        values = (value for colour in colours for value in (colour.red, colour.green, colour.blue))
+        if not all(math.isfinite(value) for value in (paint.alpha, *values)):
+            raise ValueError(f"the paint of shape {shape.id} is not finite")
+        opacity = _decimal(round(min(max(paint.alpha, 0.0), 1.0) * 1000), 1000)
+        # Without a second contour there is no hole for the rule to keep open.
+        rule = ' fill-rule="evenodd"' if shape.even_odd and contours > 1 else ""
+        return (
+            f'<path id="{shape.id}" data-rank="{shape.rank}" fill="{self._fill(shape)}"'
+            + (f' fill-opacity="{opacity}"' if opacity != "1" else "")
+            + f'{rule} d="{data}"/>'
+        )
+
+    def _fill(self, shape: Shape) -> str:
+        """Return a shape's colour, or the link to its gradient, which `definitions` has from then on."""
+        if isinstance(shape.paint, Solid):
+            return _hex(shape.paint)
+        gradient = _gradient(shape.paint)
+        if gradient is None:
+            return _hex(shape.paint.stops[-1])
+        if gradient not in self._gradients:
+            name = "g" + shape.id.removeprefix("s")
+            while name in self._taken:
+                name += "_"
+            self._taken.add(name)
+            self._gradients[gradient] = name
+        return f"url(#{self._gradients[gradient]})"
 
 
-def _path(shape: Shape) -> str:
-    """Return the path element of a shape, or nothing where no contour has area."""
-    data, contours = path_data(shape.outline)
-    if not data:
-        return ""
-    paint = shape.paint
-    if not all(math.isfinite(value) for value in (paint.red, paint.green, paint.blue, paint.alpha)):
-        raise ValueError(f"the paint of shape {shape.id} is not finite")
-    opacity = _decimal(round(min(max(paint.alpha, 0.0), 1.0) * 1000), 1000)
-    # Without a second contour there is no hole for the rule to keep open.
-    rule = ' fill-rule="evenodd"' if shape.even_odd and contours > 1 else ""
-    return (
-        f'<path id="{shape.id}" data-rank="{shape.rank}" fill="{_hex(paint)}"'
-        + (f' fill-opacity="{opacity}"' if opacity != "1" else "")
-        + f'{rule} d="{data}"/>'
+def _gradient(paint: LinearGradient | RadialGradient) -> tuple[str, str] | None:
+    """Return a gradient's kind and all of its element behind the id, None where only the last colour would show.
+
+    That is where all stops have one colour, or where at two decimals no length or radius is left.
+    """
+    stops = _stops(paint.stops)
+    keys: tuple[str, ...]
+    if isinstance(paint, LinearGradient):
+        kind, keys = "linearGradient", _LINEAR
+        numbers = _steps(np.array([*paint.start, *paint.end])).tolist()
+        extends = numbers[:2] != numbers[2:]
+    else:
+        kind, keys = "radialGradient", _RADIAL
+        numbers = _steps(np.array([*paint.centre, paint.radius])).tolist()
+        extends = numbers[2] > 0
+        if numbers[2] < 0:
+            raise ValueError("a gradient has a radius below 0")
+    if not extends or len({colour for _, colour in stops}) == 1:
+        return None
+    axis = "".join(f' {key}="{_decimal(number, STEPS)}"' for key, number in zip(keys, numbers, strict=True))
+    inner = "".join(
+        f'<stop offset="{_decimal(offset, OFFSET_STEPS)}" stop-color="{colour}"/>' for offset, colour in stops
     )
+    return kind, f'gradientUnits="userSpaceOnUse"{axis}>{inner}'
+
+
+def _stops(stops: tuple[Stop, ...]) -> list[tuple[int, str]]:
+    """Return stops as offset, in thousandths, and colour; one that repeats the one before it is left out."""
+    if not 1 <= len(stops) <= STOPS:
+        raise ValueError(f"a gradient has {len(stops)} stops, not 1 to {STOPS}")
+    offsets = np.rint(np.array([stop.offset for stop in stops], dtype=np.float64) * OFFSET_STEPS)
+    if not (offsets[0] >= 0 and (offsets[:-1] <= offsets[1:]).all() and offsets[-1] <= OFFSET_STEPS):
+        raise ValueError("a gradient has offsets that fall or are not within 0..1")
+    return [stop for stop, _ in groupby(zip(offsets.astype(int).tolist(), map(_hex, stops), strict=True))]
 
 
 def _check_ids(drawing: Drawing) -> None:
@@ -155,8 +247,8 @@ def _check_ids(drawing: Drawing) -> None:
         seen.add(name)
 
 
-def _hex(paint: Solid) -> str:
-    channels = (round(min(max(value, 0.0), 1.0) * 255) for value in (paint.red, paint.green, paint.blue))
+def _hex(colour: Solid | Stop) -> str:
+    channels = (round(min(max(value, 0.0), 1.0) * 255) for value in (colour.red, colour.green, colour.blue))
     return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
@@ -170,7 +262,7 @@ def _size(length: float) -> str:
 def _steps(points: Float64) -> Int64:
     """Return coordinates as whole hundredths of a pixel."""
     if not (np.abs(points) <= COORDINATE_LIMIT).all():  # false for NaN too
-        raise ValueError("an outline has coordinates that are not finite or beyond any canvas")
+        raise ValueError("coordinates are not finite or beyond any canvas")
     return np.rint(np.asarray(points, dtype=np.float64) * STEPS).astype(np.int64)
 
 
@@ -296,6 +388,8 @@ def read(text: str | bytes, name: str = "The SVG") -> Drawing:
             title = child.text or ""
         elif child.tag == f"{{{SVG}}}metadata":
             metadata = child.text or ""
+        elif child.tag == f"{{{SVG}}}defs":
+            reader.definitions(child)
         else:
             items.append(reader.item(child))
     root_id = "root"
@@ -417,10 +511,12 @@ class _Reader:
     _GROUP = frozenset({"id", f"{{{INKSCAPE}}}groupmode", f"{{{INKSCAPE}}}label", "data-name"})
     _PATH = frozenset({"id", "data-rank", "fill", "d"})
     _PATH_OPTIONAL = frozenset({"fill-opacity", "fill-rule"})
+    _AXES: ClassVar = {f"{{{SVG}}}linearGradient": _LINEAR, f"{{{SVG}}}radialGradient": _RADIAL}
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.ids: set[str] = set()
+        self._gradients: dict[str, LinearGradient | RadialGradient] = {}
 
     def refusal(self, cause: str) -> InputError:
         return InputError(f"{self._name} is not a layervec SVG: {cause}.")
@@ -471,15 +567,61 @@ class _Reader:
             raise self.refusal(f"path {get['id']}: {error}") from error
         return Shape(get["id"], outline, self.paint(element), int(get["data-rank"]), "fill-rule" in get)
 
-    def paint(self, element: ET.Element) -> Solid:
-        fill = element.attrib["fill"]
-        if not _COLOUR.fullmatch(fill):
-            raise self.refusal(f"path {element.attrib['id']} has a fill other than #rrggbb")
-        red, green, blue = (int(fill[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    def paint(self, element: ET.Element) -> Paint:
+        name, fill = element.attrib["id"], element.attrib["fill"]
+        link = _LINK.fullmatch(fill)
+        if link and link[1] not in self._gradients:
+            raise self.refusal(f"path {name} is filled with {link[1][:40]!r}, and no gradient before it has that id")
+        if not link and not _COLOUR.fullmatch(fill):
+            raise self.refusal(f"path {name} has a fill other than #rrggbb or a gradient")
         alpha = self.number(element.attrib.get("fill-opacity", "1"), "fill-opacity")
         if not 0.0 <= alpha <= 1.0:
-            raise self.refusal(f"path {element.attrib['id']} has a fill-opacity beyond 0..1")
-        return Solid(red, green, blue, alpha)
+            raise self.refusal(f"path {name} has a fill-opacity beyond 0..1")
+        return replace(self._gradients[link[1]], alpha=alpha) if link else Solid(*_channels(fill), alpha)
+
+    def definitions(self, element: ET.Element) -> None:
+        """Take the gradients of a <defs>, for `paint` to find."""
+        if element.attrib:
+            raise self.refusal("its <defs> has attributes")
+        for child in element:
+            gradient = self.gradient(child)
+            self._gradients[child.attrib["id"]] = gradient
+
+    def gradient(self, element: ET.Element) -> LinearGradient | RadialGradient:
+        keys = self._AXES.get(element.tag)
+        if keys is None:
+            raise self.refusal(f"its <defs> has a <{local_name(element)}>")
+        self.check(element, {"id", "gradientUnits", *keys}, ())
+        name = element.attrib["id"]
+        if element.attrib["gradientUnits"] != "userSpaceOnUse":
+            raise self.refusal(f"gradient {name} is not in the units of the user space")
+        axis = [self.number(element.attrib[key], key) for key in keys]
+        try:
+            _steps(np.array(axis))
+        except ValueError as error:
+            raise self.refusal(f"gradient {name}: {error}") from error
+        stops = self.stops(element)
+        if keys is _LINEAR and axis[:2] != axis[2:]:
+            return LinearGradient((axis[0], axis[1]), (axis[2], axis[3]), stops)
+        if keys is _RADIAL and axis[2] > 0.0:
+            return RadialGradient((axis[0], axis[1]), axis[2], stops)
+        raise self.refusal(f"gradient {name} has no length or radius")
+
+    def stops(self, gradient: ET.Element) -> tuple[Stop, ...]:
+        name = gradient.attrib["id"]
+        if not 2 <= len(gradient) <= STOPS:
+            raise self.refusal(f"gradient {name} has {len(gradient)} stops, not 2 to {STOPS}")
+        stops: list[Stop] = []
+        for child in gradient:
+            if child.tag != f"{{{SVG}}}stop" or set(child.attrib) != {"offset", "stop-color"} or len(child):
+                raise self.refusal(f"gradient {name} has more than stops of offset and stop-color")
+            offset, colour = self.number(child.attrib["offset"], "offset"), child.attrib["stop-color"]
+            if not (stops[-1].offset if stops else 0.0) <= offset <= 1.0:
+                raise self.refusal(f"gradient {name} has offsets that fall or are not within 0..1")
+            if not _COLOUR.fullmatch(colour):
+                raise self.refusal(f"gradient {name} has a stop-color other than #rrggbb")
+            stops.append(Stop(offset, *_channels(colour)))
+        return tuple(stops)
 
     def number(self, text: str, key: str) -> float:
         if not re.fullmatch(_NUMBER, text):
@@ -501,3 +643,9 @@ class _Reader:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _channels(colour: str) -> tuple[float, float, float]:
+    """Return red, green and blue of #rrggbb in 0..1."""
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue

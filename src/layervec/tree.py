@@ -113,7 +113,7 @@ def paint_cut(tree: RegionTree, nodes: Int64, pixels: Float32) -> Float32:
     return np.stack(means, axis=1).astype(np.float32)[owner]
 
 
-def node_sums(tree: RegionTree, values: Float32) -> Float64:
+def node_sums(tree: RegionTree, values: Float32 | Float64) -> Float64:
     """Sum per-pixel values over every node: float64 [m, c] from [h, w, c]."""
     m = len(tree)
     flat = values.reshape(tree.labels.size, -1)

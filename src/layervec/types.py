@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 UInt8 = NDArray[np.uint8]
+Int8 = NDArray[np.int8]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -86,6 +88,63 @@ class Solid:
     blue: float
     alpha: float = 1.0
 
+    def scaled(self, sx: float, sy: float) -> Solid:
+        """Return the same colour: it has no place."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A colour of a gradient; offset 0 at its start (or centre), 1 at its end (or rim). Stops have no alpha."""
+
+    offset: float
+    red: float
+    green: float
+    blue: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinearGradient:
+    """Colours that change along the line from start to end and go on as they are beyond it.
+
+    start, end: x, y in user units. stops: 2 to 4, offsets not falling; colours blend linearly, sRGB-encoded.
+    alpha: of the whole fill, 0..1.
+    """
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    stops: tuple[Stop, ...]
+    alpha: float = 1.0
+
+    def scaled(self, sx: float, sy: float) -> LinearGradient:
+        """Return the gradient of a drawing stretched by sx and sy.
+
+        Lines of one colour stay square to the axis, so for sx != sy this is an approximation.
+        """
+        (x0, y0), (x1, y1) = self.start, self.end
+        return replace(self, start=(x0 * sx, y0 * sy), end=(x1 * sx, y1 * sy))
+
+
+@dataclass(frozen=True, slots=True)
+class RadialGradient:
+    """Colours that change from a centre to a circle around it and go on as they are beyond it.
+
+    centre: x, y, and radius, above 0, in user units. stops, alpha: as in `LinearGradient`.
+    """
+
+    centre: tuple[float, float]
+    radius: float
+    stops: tuple[Stop, ...]
+    alpha: float = 1.0
+
+    def scaled(self, sx: float, sy: float) -> RadialGradient:
+        """Return the gradient of a drawing stretched by sx and sy; for sx != sy an approximation."""
+        x, y = self.centre
+        return replace(self, centre=(x * sx, y * sy), radius=self.radius * (sx * sy) ** 0.5)
+
+
+Paint: TypeAlias = Solid | LinearGradient | RadialGradient
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
@@ -93,7 +152,7 @@ class Shape:
 
     id: str
     outline: Outline
-    paint: Solid
+    paint: Paint
     rank: int
     even_odd: bool = False
 
@@ -137,6 +196,25 @@ class Drawing:
         return list(self.root.shapes())
 
 
+STOPS = 4  # most stops of a gradient
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ramps:
+    """The gradients of a scene's paths as flat arrays, one row a path.
+
+    kind: int8 [p], 0 where the path has one colour (the rest of its row then means nothing), 1 linear, 2 radial.
+    axis: float32 [p, 4], x and y of start and end in pixels, or of the centre, then the radius and 0.
+    offsets: float32 [p, 4], not falling; unused stops repeat the last one.
+    colours: float32 [p, 4, 3], sRGB-encoded red, green, blue of each stop.
+    """
+
+    kind: Int8  # [p]
+    axis: Float32  # [p, 4]
+    offsets: Float32  # [p, STOPS]
+    colours: Float32  # [p, STOPS, 3]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """The shapes of a drawing as flat arrays for the rasteriser, back to front, without names.
@@ -144,8 +222,9 @@ class Scene:
     points: float32 [n, 2], pixels; contour c owns points[contours[c]:contours[c + 1]], 3 a segment as in `Outline`.
     contours: int64 [c + 1].
     paths: int64 [p + 1]; path i owns contours paths[i] .. paths[i + 1] - 1.
-    paints: float32 [p, 4], straight RGBA, sRGB-encoded, 0..1.
+    paints: float32 [p, 4], straight RGBA, sRGB-encoded, 0..1; of a path with a gradient only the alpha counts.
     even_odd: bool [p], fill rule: True even-odd, False nonzero.
+    ramps: gradients of some paths, None where all have one colour.
     """
 
     points: Float32  # [n, 2]
@@ -153,6 +232,7 @@ class Scene:
     paths: Int64  # [p + 1]
     paints: Float32  # [p, 4]
     even_odd: Bool  # [p]
+    ramps: Ramps | None = None
 
     def __len__(self) -> int:
         return len(self.paths) - 1
