@@ -5,17 +5,18 @@ All of a drawing is judged as resvg renders it at the size that `layervec.score`
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
-from quality.layers import match
-from quality.pictures import Picture
 
 from layervec import curves, metrics, simplify, svg, tree
 from layervec.image import open_picture, over
 from layervec.score import LONGEST, only, render_svg, score
 from layervec.types import Float32
+from quality.layers import match
+from quality.pictures import Picture
 
 RANKS = (8, 16, 32, 64)
 CUT_FLOOR = 1e-4  # added to the error of a cut, which is next to nothing where flat art has few regions
@@ -54,15 +55,20 @@ def measure_ours(text: str, picture: Picture) -> Row:
 
 def rank_ratios(text: str, picture: Picture) -> dict[str, float]:
     """Return the errors of the first shapes, in errors of as many regions of the tree in their mean colours."""
+    pixels, cuts = _cut_errors(picture)
+    height, width = pixels.shape[:2]
+    errors = {count: metrics.mse(render_svg(only(text, count), width, height), pixels) for count in RANKS}
+    return {str(count): error / (cuts[count] + CUT_FLOOR) for count, error in errors.items()}
+
+
+@cache
+def _cut_errors(picture: Picture) -> tuple[Float32, dict[int, float]]:
+    """Return the picture as it is fitted, on white, and the error of its region tree cut into 8, 16, ... regions."""
     raster = open_picture(picture.source, LONGEST).raster
     pixels = over(raster)
     regions = tree.build(raster, simplify.classic(raster))
-    ratios = {}
-    for count in RANKS:
-        shown = render_svg(only(text, count), raster.width, raster.height)
-        flat = tree.paint_cut(regions, tree.cut(regions, count), pixels)
-        ratios[str(count)] = metrics.mse(shown, pixels) / (metrics.mse(flat, pixels) + CUT_FLOOR)
-    return ratios
+    flat = {count: tree.paint_cut(regions, tree.cut(regions, count), pixels) for count in RANKS}
+    return pixels, {count: metrics.mse(shown, pixels) for count, shown in flat.items()}
 
 
 def gmsd(a: Float32, b: Float32) -> float:

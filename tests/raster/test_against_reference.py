@@ -137,14 +137,17 @@ def test_bytes_do_not_depend_on_the_thread_count(threads):
     assert answers(drawn, target, threads) == answers(drawn, target, 1)
 
 
-def test_answers_do_not_depend_on_the_room_that_logs_begin_with(monkeypatch):
-    from layervec.raster import colours, passes
+def test_answers_do_not_depend_on_the_room_that_scratch_begins_with(monkeypatch):
+    from layervec.raster import flatten, passes
+    from layervec.raster.arena import arena
 
     drawn = random_scene(12, 12, 90, 75)
     target = np.random.default_rng(0).random((3, 75, 90), dtype=np.float32)
     roomy = answers(drawn, target, 1)
     monkeypatch.setattr(passes, "FIRST_LOG", 1)
-    monkeypatch.setattr(colours, "FIRST_LOG", 1)
+    monkeypatch.setattr(flatten, "SLOTS_A_SEGMENT", 1)
+    monkeypatch.setattr(flatten, "RUNS_A_PATH", 1)
+    arena().clear()
     assert answers(drawn, target, 1) == roomy
 
 

@@ -84,7 +84,7 @@ def render(
 
     prepared = prepare(scene, width, height, tolerance)
     image = np.empty((height, width, 4), np.float32)
-    run(DRAWING, prepared, image, None, False, image, threads)
+    run(DRAWING, prepared, np.empty((0, 0, 0), np.float32), None, False, image, threads)
     return image
 
 
@@ -106,7 +106,7 @@ def render_with_grad(
         planar = np.ascontiguousarray(upstream.transpose(2, 0, 1))
         prepared = prepare(scene, width, height, tolerance)
         _, moments, paints = run(PULLING, prepared, planar, None, True, np.empty_like(planar), threads)
-        return Gradients(prepared.points_gradient(moments), paints)
+        return Gradients(prepared.points_gradient(moments, threads), paints)
 
     return render(scene, width, height, threads=threads, tolerance=tolerance), pull_back
 
@@ -134,7 +134,7 @@ def fit_pass(
     prepared = prepare(scene, width, height, tolerance)
     image = np.empty_like(wanted)
     loss, moments, paints = run(FITTING, prepared, wanted, weight, with_alpha, image, threads)
-    return FitPass(loss, image, prepared.points_gradient(moments), paints)
+    return FitPass(loss, image, prepared.points_gradient(moments, threads), paints)
 
 
 def survey(

@@ -50,38 +50,42 @@ def _touch(bits: Any, row: int, cell: Any) -> None:
 
 @fast_inner
 def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, bits: Any) -> None:
-    """Add a chord to `area`, float32 [rows, width + 2], whose first row is row `top` of the canvas.
+    """Add a chord to `area`, float32 [rows, width + 2 or more], whose first row is row `top` of the canvas.
 
     Marks the cells that it runs through, and those whose area it changes besides, in `bits`, uint64 [2 or
     more, rows, words].
     """
-    dx, dy = x1 - x0, y1 - y0
+    if y0 < y1:
+        low_x, low_y, high_x, high_y, sense = x0, y0, x1, y1, -1.0
+    else:
+        low_x, low_y, high_x, high_y, sense = x1, y1, x0, y0, 1.0
     left, right = min(x0, x1), max(x0, x1)
     if left >= width:
         return
-    if dy == 0:  # it adds no area, yet moving it does
+    if low_y == high_y:  # it adds no area, yet moving it does
         if right >= 0:
             first, last = _first_last(max(left, 0.0), min(right, np.float64(width)), width)
             _cross(bits, int(y0) - top, first, last)
         return
-    slope = dx / dy
-    sense = 1.0 if dy < 0 else -1.0
-    per_x = sense * abs(dy / dx) if dx != 0 else 0.0
-    y, end = max(min(y0, y1), np.float64(top)), min(max(y0, y1), np.float64(top + area.shape[0]))
+    y, end = max(low_y, np.float64(top)), min(high_y, np.float64(top + area.shape[0]))
     row = int(y) - top
-    x = min(max(x0 + (y - y0) * slope, left), right)
+    next_row = np.float64(top + row + 1)
+    single = y == low_y and high_y <= next_row  # most chords: in one row, with nothing to divide
+    slope = 0.0 if single else (high_x - low_x) / (high_y - low_y)
+    x = low_x if y == low_y else min(max(low_x + (y - low_y) * slope, left), right)
     while y < end:
-        below = min(np.float64(top + row + 1), end)
-        x_below = min(max(x0 + (below - y0) * slope, left), right)
-        _add_piece(min(x, x_below), max(x, x_below), sense * (below - y), per_x, row, width, area, bits)
-        x, y, row = x_below, below, row + 1
+        below = min(next_row, end)
+        x_below = high_x if below == high_y else min(max(low_x + (below - low_y) * slope, left), right)
+        _add_piece(min(x, x_below), max(x, x_below), sense * (below - y), row, width, area, bits)
+        x, y, row, next_row = x_below, below, row + 1, next_row + 1.0
 
 
 @fast_inner
-def _add_piece(
-    low: float, high: float, height: float, per_x: float, row: int, width: int, area: Any, bits: Any
-) -> None:
-    """Add the part of a chord inside one row, from x = low to high; signed height, in all and by x."""
+def _add_piece(low: float, high: float, height: float, row: int, width: int, area: Any, bits: Any) -> None:
+    """Add the part of a chord inside one row, from x = low to high, of a signed height."""
+    per_x = 0.0
+    if low < 0 or high > width or int(low) + 1 < high:
+        per_x = height / (high - low) if high > low else 0.0
     if low < 0:
         outside = height if high < 0 else -low * per_x
         area[row, 0] += outside
@@ -114,35 +118,35 @@ def _add_piece(
 def chord_moments(x0: float, y0: float, x1: float, y1: float, top: int, width: int, slopes: Any) -> Any:
     """Return the sums over the cells of a chord of `slopes` times the integrals of 1 - t and of t.
 
-    slopes: float32 [rows, width + 2], dL/d(signed area) of each cell, for rows top .. top + rows - 1.
+    slopes: float32 [rows, width + 2 or more], dL/d(signed area) of each cell, for rows top .. top + rows - 1.
     """
-    rows = slopes.shape[0]
     near = far = 0.0
-    if y0 == y1:
-        if x0 != x1:
-            return _piece_moments(x0, 1.0 / (x1 - x0), x0, x1, 0.0, 1.0, int(y0) - top, width, slopes)
-        return near, far
-    per_y = 1.0 / (y1 - y0)
-    slope = (x1 - x0) * per_y
     left, right = min(x0, x1), max(x0, x1)
-    per_x = 1.0 / (x1 - x0) if x1 != x0 else 0.0
-    y, end = max(min(y0, y1), np.float64(top)), min(max(y0, y1), np.float64(top + rows))
+    low_y, high_y = min(y0, y1), max(y0, y1)
+    if left >= width or (low_y == high_y and left == right):
+        return near, far
+    y, end = max(low_y, np.float64(top)), min(high_y, np.float64(top + slopes.shape[0]))
     row = int(y) - top
-    x = min(max(x0 + (y - y0) * slope, left), right)
-    while y < end:
-        below = min(np.float64(top + row + 1), end)
-        x_below = min(max(x0 + (below - y0) * slope, left), right)
-        t, t_below = (y - y0) * per_y, (below - y0) * per_y
-        a, b = _piece_moments(x0, per_x, x, x_below, t, t_below, row, width, slopes)
+    next_row = np.float64(top + row + 1)
+    single = y == low_y and high_y <= next_row
+    per_y = 0.0 if single else 1.0 / (y1 - y0)
+    slope = (x1 - x0) * per_y
+    t = 0.0 if single else (y - y0) * per_y
+    x = x0 if single else min(max(x0 + (y - y0) * slope, left), right)
+    while y < end or single:
+        below = min(next_row, end)
+        t_below = 1.0 if single else (below - y0) * per_y
+        x_below = x1 if single else min(max(x0 + (below - y0) * slope, left), right)
+        a, b = _piece_moments(x0, x1, x, x_below, t, t_below, row, width, slopes)
         near += a
         far += b
-        x, y, row = x_below, below, row + 1
+        x, t, y, row, next_row, single = x_below, t_below, below, row + 1, next_row + 1.0, False
     return near, far
 
 
 @fast_inner
 def _piece_moments(
-    x0: float, per_x: float, xa: float, xb: float, ta: float, tb: float, row: int, width: int, slopes: Any
+    x0: float, x1: float, xa: float, xb: float, ta: float, tb: float, row: int, width: int, slopes: Any
 ) -> Any:
     """Return what the part of a chord inside one row adds to its moments; t is ta at xa and tb at xb."""
     low, high = min(xa, xb), max(xa, xb)
@@ -155,6 +159,7 @@ def _piece_moments(
         return moment - far, far
     near = far = 0.0
     low, high = max(low, 0.0), min(high, np.float64(width))
+    per_x = 1.0 / (x1 - x0)
     while cell <= last:
         until = min(np.float64(cell + 1), high)
         moment = slopes[row, cell] * (until - low) * abs(per_x)

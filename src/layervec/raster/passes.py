@@ -18,7 +18,9 @@ import numpy as np
 
 from layervec import pool
 from layervec.compiled import fast_inner, fast_kernel, fast_shared
+from layervec.raster.arena import arena
 from layervec.raster.cells import chord_moments
+from layervec.raster.equations import add_equations
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
@@ -33,23 +35,23 @@ from layervec.raster.sweep import (
     composite,
     new_band,
     new_log,
+    stride_of,
 )
-from layervec.types import Float32, Float64
+from layervec.types import Bool, Float32, Float64, Int64
 
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
 
 
 @fast_shared
-def _emit(band: Any, image: Any, top: int) -> None:
+def _emit(planes: Any, stride: int, image: Any, top: int) -> None:
     """Write the band to `image`, float32 [3 or 4, h, w]: over white, or premultiplied with its alpha."""
-    band_planes = band.planes
     channels, height, width = image.shape
     ground = WHITE if channels == 3 else np.float32(0.0)
     for y in range(min(BAND_ROWS, height - top)):
-        begin, end = y * width, (y + 1) * width
-        through = band_planes[3, begin:end]
+        begin, end = y * stride, y * stride + width
+        through = planes[3, begin:end]
         for channel in range(3):
-            source, sink = band_planes[channel, begin:end], image[channel, top + y]
+            source, sink = planes[channel, begin:end], image[channel, top + y]
             for x in range(width):
                 sink[x] = source[x] + ground * through[x]
         if channels == 4:
@@ -59,23 +61,30 @@ def _emit(band: Any, image: Any, top: int) -> None:
 
 
 @fast_shared
-def _emit_pixels(planes: Any, picture: Any, top: int) -> None:
+def _emit_pixels(planes: Any, stride: int, picture: Any, top: int) -> None:
     """Write the band to `picture`, float32 [h, w, 4], premultiplied."""
     height, width, _ = picture.shape
     for y in range(min(BAND_ROWS, height - top)):
+        begin, end = y * stride, y * stride + width
+        red, green, blue, through = (
+            planes[0, begin:end],
+            planes[1, begin:end],
+            planes[2, begin:end],
+            planes[3, begin:end],
+        )
+        row = picture[top + y]
         for x in range(width):
-            for channel in range(3):
-                picture[top + y, x, channel] = planes[channel, y * width + x]
-            picture[top + y, x, 3] = np.float32(1.0) - planes[3, y * width + x]
+            row[x, 0], row[x, 1], row[x, 2] = red[x], green[x], blue[x]
+            row[x, 3] = np.float32(1.0) - through[x]
 
 
 @fast_shared
-def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> Any:
+def _compare(image: Any, target: Any, weights: Any, top: int, stride: int, slopes: Any) -> Any:
     """Write d(loss)/d(image) of a band to `slopes`, float32 [4, N], and return the band's loss."""
     channels, height, width = image.shape
     loss: Any = 0.0
     for y in range(top, min(top + BAND_ROWS, height)):
-        base = (y - top) * width
+        base = (y - top) * stride
         for channel in range(channels):
             drawn, wanted, slope = image[channel, y], target[channel, y], slopes[channel, base : base + width]
             row = np.float32(0.0)
@@ -95,12 +104,12 @@ def _compare(image: Any, target: Any, weights: Any, top: int, slopes: Any) -> An
 
 
 @fast_shared
-def _take(target: Any, top: int, rows: int, slopes: Any) -> None:
+def _take(target: Any, top: int, rows: int, stride: int, slopes: Any) -> None:
     """Copy the rows of one band of `target`, which is d(loss)/d(image), to `slopes`, float32 [4, N]."""
     width = target.shape[2]
     for channel in range(target.shape[0]):
         for y in range(rows):
-            source, sink = target[channel, top + y], slopes[channel, y * width : (y + 1) * width]
+            source, sink = target[channel, top + y], slopes[channel, y * stride : y * stride + width]
             for x in range(width):
                 sink[x] = source[x]
 
@@ -176,121 +185,168 @@ def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint:
     log_cells, log_parts = log.cells, log.parts
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
     r, g, b, alpha = paint
-    width = edges.shape[1] - 2
     red = green = blue = opacity = 0.0
     for cell in range(first, last):
         pixel = log_cells[cell]
         seen, share, slope = log_parts[cell, 0], log_parts[cell, 1], log_parts[cell, 2]
-        gain = r * red_slope[pixel] + g * green_slope[pixel] + b * blue_slope[pixel] - below[pixel]
+        red_here, green_here, blue_here, under = red_slope[pixel], green_slope[pixel], blue_slope[pixel], below[pixel]
+        gain = r * red_here + g * green_here + b * blue_here - under
         if channels == 4:
             gain += last_slope[pixel]
-        row = pixel // width
-        edges[row, pixel - row * width] = slope * alpha * seen * gain
+        edges[pixel] = slope * alpha * seen * gain
         weight = seen * share
-        red += weight * red_slope[pixel]
-        green += weight * green_slope[pixel]
-        blue += weight * blue_slope[pixel]
+        red += weight * red_here
+        green += weight * green_here
+        blue += weight * blue_here
         opacity += weight * gain
-        below[pixel] += alpha * share * gain
+        below[pixel] = under + alpha * share * gain
     return red * alpha, green * alpha, blue * alpha, opacity
 
 
 @fast_shared
 def _back(
+    band: Any,
     log: Any,
-    first_run: int,
-    last_run: int,
+    count: int,  # logged runs
     top: int,
+    width: int,
     geometry: Any,
     paints: Any,
     channels: int,
     with_alpha: bool,
-    scratch: Any,  # slopes float32 [4, N], below float32 [N], edges float32 [rows, width + 2], all zero
-    moments: Any,  # float64 [e, 2], receives an answer
+    slopes: Any,  # float32 [4, N]
+    below: Any,  # float32 [N], S
+    moments: Any,  # float64 [s, 2], receives an answer
     paint_sums: Any,  # float64 [r, 4], receives an answer
 ) -> None:
     """Carry d(loss)/d(image) of one band back to its chords and paints."""
     log_cells, log_runs = log.cells, log.runs
-    chords, run_path, runs, entries = geometry
-    slopes, below, edges = scratch
-    width = edges.shape[1] - 2
-    for run in range(first_run, last_run):
-        order = last_run - 1 - run
+    edges, flat_edges = band.area, band.flat
+    chords, link, run_path, run_head, _, _ = geometry
+    for order in range(count - 1, -1, -1):
+        run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        first, last = log_runs[1, order], log_runs[1, order + 1]
+        first, last = log_runs[order, 2], log_runs[order + 1, 2]
         if first < last:
             found = _spans_back(log, first, last, slopes, below, paint, channels, with_alpha)
             for k in range(PAINT_SUMS):
                 paint_sums[run, k] += found[k]
-        first, last = log_runs[0, order], log_runs[0, order + 1]
+        first, last = log_runs[order, 1], log_runs[order + 1, 1]
         if first == last:
             continue
-        found = _cells_back(log, first, last, slopes, below, paint, channels, edges)
+        found = _cells_back(log, first, last, slopes, below, paint, channels, flat_edges)
         for k in range(PAINT_SUMS):
             paint_sums[run, k] += found[k]
         if not with_alpha and paint[3] == 1.0:
             paint_sums[run, 3] = 0.0  # half of it would be worse than none
-        for entry in range(runs[run], runs[run + 1]):
-            c = chords[entries[entry]]
-            moments[entry, 0], moments[entry, 1] = chord_moments(c[0], c[1], c[2], c[3], top, width, edges)
+        slot = run_head[run]
+        while slot >= 0:
+            c = chords[slot]
+            moments[slot, 0], moments[slot, 1] = chord_moments(c[0], c[1], c[2], c[3], top, width, edges)
+            slot = link[slot]
         for cell in range(first, last):
-            row = log_cells[cell] // width
-            edges[row, log_cells[cell] - row * width] = 0.0
+            flat_edges[log_cells[cell]] = 0.0
 
 
-# Tasks of `run_bands`. PULLING: `target` is d(loss)/d(image) itself.
-DRAWING, PULLING, FITTING, MEASURING = range(4)
+# Tasks of `run_bands`. PULLING: `target` is d(loss)/d(image) itself. COLLECTING: the equations of `colours`.
+DRAWING, PULLING, FITTING, MEASURING, COLLECTING = range(5)
 
 
 @fast_kernel
 def run_bands(
     task: int,
     with_alpha: bool,  # also find the gradient by the alpha of opaque paths
-    number: int,  # the band to begin with
-    step: int,  # from band to band
-    bands: Any,  # int64 [bands + 1]; with geometry and style as in `composite`
-    geometry: Any,
+    position: int,  # where to begin in `chosen`
+    chosen: Any,  # int64 [.], the bands to work on
+    geometry: Any,  # with style as in `composite`
     style: Any,
-    scratch: Any,  # arrays of `Band`, of `Log`, and of `job` below
+    scratch: Any,  # arrays of `Band`, of `Log`; slopes float32 [4, N], zeros at first, and below float32 [3 or 4, N]
     target: Any,  # float32 [3 or 4, h, w]
     weights: Any,  # float32 [h, w], or [0, 0] for none
     image: Any,  # receives the drawing: float32 [3 or 4, h, w], or [h, w, 4] for DRAWING
     losses: Any,  # float64 [bands]; receives the loss of each band
-    moments: Any,  # float64 [e, 2]; receives the gradient of each entry, see `pull_to_points`
-    run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or area and removal
+    moments: Any,  # float64 [s, 2], zeros; receives the gradient of each slot, see `pull_to_points`
+    run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or area and removal, or W'b
+    chain: Any,  # scratch of `add_equations`
+    triples: Any,  # receives the equations, see `add_equations`
+    used: int,  # of `triples`
 ) -> Any:
     """Draw, compare with the target, and go back, band by band. What a task does not need may be empty.
 
-    Returns the first band that is not done, and the room that the log must have for it.
+    Returns where in `chosen` it stopped, the triples used, and the room that log and triples must have to go on.
     """
-    band, log = Band(*scratch[0]), Log(*scratch[1])
-    slopes, below, edges = scratch[2]
+    planes, area, flat, bits = scratch[0]
+    log = Log(*scratch[1])
+    slopes, below = scratch[2]
+    stride = area.shape[1]
     height, width = image.shape[0 if task == DRAWING else 1], image.shape[1 if task == DRAWING else 2]
-    mode = DRAW if task == DRAWING else KEEP_DEEP if with_alpha or task == MEASURING else KEEP
-    while number < len(bands) - 1:
-        top = number * BAND_ROWS
+    mode = KEEP_DEEP if with_alpha or task == MEASURING else KEEP
+    if task == DRAWING:
+        mode = DRAW
+    while position < len(chosen):
+        top = chosen[position] * BAND_ROWS
         rows = min(BAND_ROWS, height - top)
-        first, last = bands[number], bands[number + 1]
-        room = composite(band, log, first, last, top, rows, width, geometry, style, mode)
+        band = Band(planes, area[:rows], flat, bits)  # chords end where the canvas does
+        count, room = composite(band, log, geometry[5][chosen[position]], top, rows, width, geometry, style, mode)
         if room > 0:
-            return number, room
-        if task == DRAWING:
-            _emit_pixels(band.planes, image, top)
+            return position, used, room, np.int64(0)
+        if task == COLLECTING:
+            added = add_equations(
+                log, count, rows, top, stride, geometry[2], style[0], target, planes[3], chain, triples, used, run_sums
+            )
+            if added < 0:
+                return position, used, np.int64(0), -added
+            used = added
+        elif task == DRAWING:
+            _emit_pixels(planes, stride, image, top)
         else:
-            _emit(band, image, top)
-        if task == PULLING:
-            _take(target, top, rows, slopes)
-        elif task != DRAWING:
-            losses[number] = _compare(image, target, weights, top, slopes)
-        if task == MEASURING:
-            measure(log, first, last, geometry[1], style[0], slopes, weights, top, width, below, run_sums)
-        elif task != DRAWING:
-            _ground(slopes, len(image), below[0])
-            back = (slopes, below[0], edges)
-            _back(log, first, last, top, geometry, style[0], len(image), with_alpha, back, moments, run_sums)
-        number += step
-    return number, np.int64(0)
+            _emit(planes, stride, image, top)
+            if task == PULLING:
+                _take(target, top, rows, stride, slopes)
+            else:
+                losses[chosen[position]] = _compare(image, target, weights, top, stride, slopes)
+            if task == MEASURING:
+                measure(log, count, geometry[2], style[0], slopes, weights, top, stride, below, run_sums)
+            else:
+                _ground(slopes, len(image), below[0])
+                _back(
+                    band,
+                    log,
+                    count,
+                    top,
+                    width,
+                    geometry,
+                    style[0],
+                    len(image),
+                    with_alpha,
+                    slopes,
+                    below[0],
+                    moments,
+                    run_sums,
+                )
+        position += 1
+    return position, used, np.int64(0), np.int64(0)
+
+
+def _scratch(prepared: Prepared, channels: int, need: int) -> tuple[Any, Any, Any]:
+    """Return what `run_bands` works in, with room for `need` entries in the log, from the arena of this thread."""
+    take, size = arena().take, BAND_ROWS * stride_of(prepared.width)
+    slopes, below = take("slopes", (4, size), np.float32), take("below", (channels, size), np.float32)
+    log = new_log(int(prepared.cut.load[:, 1].max(initial=0)), need)
+    return tuple(new_band(prepared.width)), tuple(log), (slopes, below)
+
+
+def _chain(pixels: int, entries: int, runs: int) -> tuple[Any, ...]:
+    """Return scratch of `add_equations` for a band of so many pixels and runs, from the arena of this thread."""
+    take = arena().take
+    lists = tuple(take(f"pixel_{i}", (size,), np.int32) for i, size in enumerate((pixels, pixels, entries, entries)))
+    return (*lists, take("pixel_weights", (entries,), np.float32), take("square", (runs, runs), np.float64))
+
+
+def _triples(room: int) -> tuple[Int64, Int64, Float64]:
+    """Return room for so many triples of `add_equations`."""
+    return np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
 
 
 def run(
@@ -302,37 +358,79 @@ def run(
     image: Float32,  # [c, h, w], or [h, w, 4] for DRAWING; receives the drawing
     threads: int | None,
 ) -> tuple[float, Float64, Float64]:
-    """Run one task over all bands; returns the loss, moments by entry [e, 2], and sums by path [p, 4]."""
-    bands, geometry, style = prepared.bands, prepared.geometry, prepared.style
+    """Run one task over all bands; returns the loss, moments by slot [s, 2], and sums by path [p, 4].
+
+    The moments lie in the arena of this thread, until its next run.
+    """
+    geometry, take = prepared.cut.geometry, arena().take
     weight = np.empty((0, 0), np.float32) if weights is None else weights
-    losses, moments = np.zeros(len(bands) - 1), np.zeros((len(geometry[3]), 2))
-    by_run = np.zeros((len(geometry[1]), PAINT_SUMS))
-    size = BAND_ROWS * prepared.width
+    losses = np.zeros(len(prepared.cut.load))
+    moments = take("moments", (len(geometry[0]) if task in (PULLING, FITTING) else 0, 2), np.float64)
+    by_run = take("by_run", (len(geometry[2]), PAINT_SUMS), np.float64)
+    moments.fill(0.0)
+    by_run.fill(0.0)
+    nothing = (_chain(0, 0, 0), _triples(0))
 
     def job(number: int, step: int) -> None:
-        band, room = tuple(new_band(prepared.width)), FIRST_LOG
-        slopes, below = np.zeros((4, size), np.float32), np.empty((len(target), size), np.float32)
-        edges = np.zeros((BAND_ROWS, prepared.width + 2), np.float32)
-        while number < len(bands) - 1:
-            scratch = (band, tuple(new_log(bands, room)), (slopes, below, edges))
-            number, need = run_bands(
+        chosen, position, need = prepared.share(number, step), 0, FIRST_LOG
+        while position < len(chosen):
+            position, _, more, _ = run_bands(
                 task,
                 with_alpha,
-                number,
-                step,
-                bands,
+                position,
+                chosen,
                 geometry,
-                style,
-                scratch,
+                prepared.style,
+                _scratch(prepared, len(target), need),
                 target,
                 weight,
                 image,
                 losses,
                 moments,
                 by_run,
+                *nothing,
+                0,
             )
-            room = max(2 * room, need)
+            need = 2 * more
+        arena().trim()
 
     pool.run(job, threads)
-    by_path = [np.bincount(geometry[1], by_run[:, k], prepared.paths) for k in range(PAINT_SUMS)]
+    by_path = [np.bincount(geometry[2], by_run[:, k], prepared.paths) for k in range(PAINT_SUMS)]
     return float(losses.sum()), moments, np.stack(by_path, axis=1)
+
+
+def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> tuple[Int64, Int64, Float64, Float64]:
+    """Return the equations of the chosen bands: rows, columns and values [.] of W'W, W'b [p, 3], by path."""
+    geometry, most = prepared.cut.geometry, int(prepared.cut.load[:, 1].max(initial=0))
+    by_run = arena().take("by_run", (len(geometry[2]), PAINT_SUMS), np.float64)
+    by_run.fill(0.0)
+    triples, position, used, need = _triples(most * most), 0, 0, FIRST_LOG
+    while position < len(chosen):
+        scratch = _scratch(prepared, 0, need)
+        # Cells and pixels of spans both become entries, hence twice the room of the log.
+        chain = _chain(scratch[0][0].shape[1], 2 * len(scratch[1][0]), most)
+        position, used, more, more_triples = run_bands(
+            COLLECTING,
+            False,
+            position,
+            chosen,
+            geometry,
+            (*prepared.style[:3], shown),
+            scratch,
+            target,
+            np.empty((0, 0), np.float32),
+            np.empty((0, prepared.height, prepared.width), np.float32),
+            np.empty(0),
+            np.empty((0, 2)),
+            by_run,
+            chain,
+            triples,
+            used,
+        )
+        need = 2 * more
+        if more_triples:
+            rows, columns, values = (np.resize(part, 2 * more_triples) for part in triples)
+            triples = rows, columns, values
+    arena().trim()
+    right = [np.bincount(geometry[2], by_run[:, k], prepared.paths) for k in range(3)]
+    return triples[0][:used], triples[1][:used], triples[2][:used], np.stack(right, axis=1)

@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from layervec import pool
 from layervec.raster import flatten
 from layervec.types import Float32, Float64, Scene
 
 MAX_SIDE = 32768  # px; pixel indices of a band must fit 32 bits and a span mask its row
 
+SLOTS_A_THREAD = 10000  # with fewer, asking a second thread to help takes longer than doing all alone
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A scene on a canvas, ready to draw.
+    """A scene on a canvas, ready to draw; in the arena of the thread that prepared it, until its next scene.
 
-    geometry: (chords, run_path, runs, entries), style: (paints, even_odd, sign, shown), bands: runs of each
-    band; see `flatten.bin_chords` and `sweep.composite`. first: first chord of each segment.
+    style: (paints, even_odd, sign, shown), see `sweep.composite`.
     """
 
-    geometry: tuple[Any, Any, Any, Any]
+    cut: flatten.Cut
     style: tuple[Any, Any, Any, Any]
-    bands: NDArray[np.int64]
-    first: NDArray[np.int64]
     contours: NDArray[np.int64]
     width: int
     height: int
@@ -38,17 +38,40 @@ class Prepared:
         """Number of paths."""
         return len(self.style[0])
 
-    def points_gradient(self, moments: Float64) -> Float64:
-        """Carry the moments of every entry back to the points: float64 [n, 2]."""
-        chords, _, _, entries = self.geometry
-        gradient, sums = np.zeros((3 * (len(self.first) - 1), 2)), np.zeros((len(chords), 2))
-        flatten.pull_to_points(moments, entries, self.first, chords, self.contours, sums, gradient)
+    def share(self, number: int, parts: int) -> NDArray[np.int64]:
+        """Return the bands of one of `parts` shares that cost about as much, whoever asks."""
+        costs = self.cut.load[:, 0] + self.width  # a slot costs about as much as a column of a band
+        if parts == 1:
+            return np.arange(len(costs))
+        sums = [0] * parts
+        owner = np.empty(len(costs), np.int64)
+        for band in np.argsort(-costs, kind="stable"):
+            owner[band] = sums.index(min(sums))
+            sums[owner[band]] += int(costs[band])
+        return np.flatnonzero(owner == number)
+
+    def points_gradient(self, moments: Float64, threads: int | None) -> Float64:
+        """Carry the moments of every slot back to the points: float64 [n, 2]."""
+        cut = self.cut
+        gradient = np.zeros((3 * len(cut.counts), 2))
+
+        def job(number: int, step: int) -> None:
+            flatten.pull_to_points(
+                number, step, moments, cut.geometry[0], cut.counts, cut.first, cut.steps, self.contours, gradient
+            )
+
+        pool.run(job, threads if len(moments) > SLOTS_A_THREAD else 1)
         return gradient
+
+
+def _plain(values: Any, dtype: DTypeLike) -> NDArray[Any]:
+    """Return `values` contiguous and writable: for any other layout all kernels would be compiled once more."""
+    return np.require(values, dtype, ["C", "W"])
 
 
 def _offsets(values: Any, name: str, count: int, step: int) -> NDArray[np.int64]:
     """Return `values` as offsets that rise from 0 to `count` in multiples of `step`."""
-    found = np.ascontiguousarray(values, dtype=np.int64)
+    found = _plain(values, np.int64)
     if found.ndim != 1 or not len(found) or found[0] != 0 or found[-1] != count:
         raise ValueError(f"scene.{name} must run from 0 to {count}.")
     if (np.diff(found) < 0).any() or (found % step).any():
@@ -62,9 +85,9 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
         raise ValueError(f"The canvas must be 1 to {MAX_SIDE} px a side, not {width} x {height}.")
     if not tolerance > 0:
         raise ValueError(f"The tolerance must be above 0 px, not {tolerance}.")
-    points = np.ascontiguousarray(scene.points, dtype=np.float32)
-    paints = np.ascontiguousarray(scene.paints, dtype=np.float32)
-    even_odd = np.ascontiguousarray(scene.even_odd, dtype=np.bool_)
+    points = _plain(scene.points, np.float32)
+    paints = _plain(scene.paints, np.float32)
+    even_odd = _plain(scene.even_odd, np.bool_)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) % 3:
         raise ValueError(f"scene.points must have shape [n, 2] with n divisible by 3, not {points.shape}.")
     if not np.isfinite(points).all() or not np.isfinite(paints).all():
@@ -73,16 +96,14 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
     paths = _offsets(scene.paths, "paths", len(contours) - 1, 1)
     if paints.shape != (len(paths) - 1, 4) or even_odd.shape != (len(paths) - 1,):
         raise ValueError(f"scene.paints and scene.even_odd must have one row for each of the {len(paths) - 1} paths.")
-    first, chords, owner, sign = flatten.flatten(points, contours, paths, width, height, tolerance)
-    bands, run_path, runs, entries = flatten.bin_chords(chords, owner, height)
-    shown = np.ones(len(paths) - 1, np.bool_)
-    style = (paints, even_odd, sign, shown)
-    return Prepared((chords, run_path, runs, entries), style, bands, first, contours, width, height)
+    cut = flatten.cut_up(points, contours, paths, width, height, tolerance)
+    style = (paints, even_odd, cut.sign, np.ones(len(paths) - 1, np.bool_))
+    return Prepared(cut, style, contours, width, height)
 
 
 def planes(values: Any, name: str, channels: tuple[int, ...], height: int, width: int) -> Float32:
     """Return `values` as contiguous float32 [c, height, width], c one of `channels`; raises ValueError."""
-    found = np.ascontiguousarray(values, dtype=np.float32)
+    found = _plain(values, np.float32)
     if found.ndim != 3 or found.shape[0] not in channels or found.shape[1:] != (height, width):
         wanted = " or ".join(str(count) for count in channels)
         raise ValueError(f"{name} must have shape [{wanted}, {height}, {width}], not {list(found.shape)}.")
@@ -93,7 +114,7 @@ def pixel_weights(weights: Any, height: int, width: int) -> Float32 | None:
     """Return `weights` as contiguous float32 [height, width], or None for None; raises ValueError."""
     if weights is None:
         return None
-    found = np.ascontiguousarray(weights, dtype=np.float32)
+    found = _plain(weights, np.float32)
     if found.shape != (height, width):
         raise ValueError(f"weights must have shape [{height}, {width}], not {list(found.shape)}.")
     return found

@@ -28,24 +28,25 @@ def _weigh(pixel: Any, seen: Any, opacity: Any, colour: Any, slopes: Any, weight
 
 
 @fast_inner
-def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, width: int, below: Any) -> Any:
+def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, stride: int, below: Any) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
     log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
     colour = (paint[0], paint[1], paint[2], np.float32(1.0))
     alpha = paint[3]
     area = change = 0.0
     weight = np.float32(1.0)
-    for span in range(log_runs[1, order], log_runs[1, order + 1]):
+    for span in range(log_runs[order, 2], log_runs[order + 1, 2]):
         begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
+        row = begin // stride
         for i in range(length):
             if len(weights):
-                weight = weights[top + (begin + i) // width, (begin + i) % width]
+                weight = weights[top + row, begin - row * stride + i]
             area += alpha * log_above[place + i]
             change += _weigh(begin + i, log_above[place + i], alpha, colour, slopes, weight, below)
-    for cell in range(log_runs[0, order], log_runs[0, order + 1]):
+    for cell in range(log_runs[order, 1], log_runs[order + 1, 1]):
         pixel, seen, opacity = np.int64(log_cells[cell]), log_parts[cell, 0], alpha * log_parts[cell, 1]
         if len(weights):
-            weight = weights[top + pixel // width, pixel % width]
+            weight = weights[top + pixel // stride, pixel % stride]
         area += opacity * seen
         change += _weigh(pixel, seen, opacity, colour, slopes, weight, below)
     return area, change
@@ -54,22 +55,21 @@ def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: i
 @fast_shared
 def measure(
     log: Any,
-    first_run: int,
-    last_run: int,
-    run_path: Any,  # int64 [r]
+    count: int,  # logged runs
+    run_path: Any,  # int32 [r]
     paints: Any,  # float32 [p, 4]
     slopes: Any,  # float32 [4, N], d(loss)/d(image) of the band
     weights: Any,  # float32 [h, w], or [0, 0] for none
     top: int,
-    width: int,
+    stride: int,
     below: Any,  # float32 [3 or 4, N], scratch
     found: Any,  # float64 [r, 2 or more], receives area and change of each run
 ) -> None:
     """Measure every path of one band."""
+    log_runs = log.runs
     below[:] = WHITE if len(below) == 3 else np.float32(0.0)
-    for run in range(first_run, last_run):
+    for order in range(count - 1, -1, -1):
+        run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        area, change = _measure(log, last_run - 1 - run, paint, slopes, weights, top, width, below)
-        found[run, 0] += area
-        found[run, 1] += change
+        found[run, 0], found[run, 1] = _measure(log, order, paint, slopes, weights, top, stride, below)

@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from layervec.compiled import fast_inner
+from layervec.compiled import fast_inner, fast_shared
+from layervec.raster.arena import arena
 from layervec.raster.bits import NONE, ONE, WORD, leading_zeros, lowest_bit, span_mask
 from layervec.raster.cells import COVERED, CROSSED, HIDDEN, TOUCHED, add_chord
 from layervec.raster.flatten import BAND_ROWS
-from layervec.types import Int64
 
 KINK = 1e-5  # signed area: this close to a kink of the fill rule, one slope is chosen; see `coverage`
 WHITE = np.float32(1.0)  # ground under a drawing that is compared with an opaque picture (3 channels)
+CACHE_LINE = 16  # float32 values
 FIRST_LOG = 1 << 15  # entries of a log; it grows when a band needs more
 
 # Modes of `composite`: no log; a log; a log that leaves one more layer visible under opaque insides, as
@@ -33,10 +34,11 @@ DRAW, KEEP, KEEP_DEEP = np.int64(0), np.int64(1), np.int64(2)
 # Kernels take the fields of the next two out at their top: in a loop, each `band.bits` becomes code that takes the
 # whole tuple apart, which made compiling a tenth slower.
 class Band(NamedTuple):
-    """Scratch of one band; pixels are numbered row after row (N = rows * width)."""
+    """Scratch of one band. Pixel x of row y is number y * stride + x; N = rows * stride."""
 
     planes: Any  # float32 [4, N]: red, green, blue drawn so far; transmittance, the share left for below
-    area: Any  # float32 [rows, width + 2], signed areas of the path at hand; zero between paths
+    area: Any  # float32 [rows, stride], of the path at hand: signed areas, or dL/d(area); zero between paths
+    flat: Any  # float32 [N], the same memory
     bits: Any  # uint64 [4, rows, words], bitmaps: TOUCHED, CROSSED, HIDDEN, COVERED
 
 
@@ -47,27 +49,37 @@ class Log(NamedTuple):
     parts: Any  # float32 [., 3], its transmittance above the path, coverage, and slope of coverage by area
     spans: Any  # int32 [., 3], pixel, length and place in `above` of each inside stretch
     above: Any  # float32 [.], transmittance above the path, pixel by pixel
-    runs: Any  # int64 [2, runs + 1], first cell and first span of each run, counted from the front
+    runs: Any  # int32 [runs of all bands + 1, 3], number, first cell and first span of each run, from the front
+
+
+def stride_of(width: int) -> int:
+    """Return the pixels from row to row: room for two cells more, and rows that do not share their cache lines.
+
+    With a power of two between rows, all cells of a column would compete for one place in the level-1 cache.
+    """
+    lines = (width + 2 + CACHE_LINE - 1) // CACHE_LINE
+    return (lines | 1) * CACHE_LINE
 
 
 def new_band(width: int) -> Band:
-    """Return scratch for bands of up to `BAND_ROWS` rows."""
-    return Band(
-        np.empty((4, BAND_ROWS * width), np.float32),
-        np.zeros((BAND_ROWS, width + 2), np.float32),
-        np.zeros((4, BAND_ROWS, width // WORD + 1), np.uint64),
-    )
+    """Return scratch for bands of up to `BAND_ROWS` rows, from the arena of this thread."""
+    take, stride = arena().take, stride_of(width)
+    area = take("area", (BAND_ROWS, stride), np.float32)
+    bits = take("bits", (4, BAND_ROWS, width // WORD + 1), np.uint64)
+    area.fill(0.0)
+    bits.fill(NONE)
+    return Band(take("planes", (4, BAND_ROWS * stride), np.float32), area, area.reshape(-1), bits)
 
 
-def new_log(bands: Int64, room: int) -> Log:
-    """Return an empty log for the runs of any one of `bands`, with room for `room` entries of each kind."""
-    most = int(np.diff(bands).max(initial=0))
+def new_log(runs: int, need: int) -> Log:
+    """Return an empty log with room for `need` entries of each kind, from the arena of this thread."""
+    take, room = arena().take, arena().room("log", need)
     return Log(
-        np.empty(room, np.int32),
-        np.empty((room, 3), np.float32),
-        np.empty((room, 3), np.int32),
-        np.empty(room, np.float32),
-        np.empty((2, most + 1), np.int64),
+        take("log_cells", (room,), np.int32),
+        take("log_parts", (room, 3), np.float32),
+        take("log_spans", (room, 3), np.int32),
+        take("log_above", (room,), np.float32),
+        take("log_runs", (arena().room("log_runs", runs) + 1, 3), np.int32),
     )
 
 
@@ -93,15 +105,14 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
 
 
 @fast_inner
-def _box(ends: Any, entries: Any, begin: Any, end: int, top: int, rows: int, width: int) -> Any:
-    """Return first row, end row, first column and end column of what some chords can touch in the band."""
+def _box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any:
+    """Return first row, end row, first column and end column of what a run can touch in the band."""
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
-    for entry in range(begin, end):
-        chord = entries[entry]
-        low_x = min(low_x, ends[chord, 0], ends[chord, 2])
-        high_x = max(high_x, ends[chord, 0], ends[chord, 2])
-        low_y = min(low_y, ends[chord, 1], ends[chord, 3])
-        high_y = max(high_y, ends[chord, 1], ends[chord, 3])
+    while slot >= 0:
+        x0, y0, x1, y1 = ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3]
+        low_x, high_x = min(low_x, min(x0, x1)), max(high_x, max(x0, x1))
+        low_y, high_y = min(low_y, min(y0, y1)), max(high_y, max(y0, y1))
+        slot = link[slot]
     row = int(max(low_y - top, 0.0))
     row_end = int(min(high_y - top, rows - 1.0)) + 1
     column = int(min(max(low_x, 0.0), width - 1.0))
@@ -158,16 +169,15 @@ def _fill(red: Any, green: Any, blue: Any, through: Any, paint: Any) -> None:
 
 
 @fast_inner
-def _draw_inside(
-    band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, width: int, paint: Any, mode: Any
-) -> Any:
+def _draw_inside(band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, paint: Any, mode: Any) -> Any:
     """Composite, and log, a stretch that lies wholly inside the path. Returns the new ends of the log."""
     band_bits, band_planes = band.bits, band.planes
     log_above, log_spans = log.above, log.spans
     cells, spans, shares = ends
     low, high = _visible(band_bits, row, begin, end)
     if low < high:
-        first, last = row * width + low, row * width + high
+        base = row * band.area.shape[1]
+        first, last = base + low, base + high
         if mode != DRAW:
             log_spans[spans, 0], log_spans[spans, 1], log_spans[spans, 2] = first, last - first, shares
             above, through = log_above[shares : shares + last - first], band_planes[3, first:last]
@@ -214,7 +224,7 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
             while bits != NONE:
                 x = word * WORD + lowest_bit(bits)
                 if inside and x > begin:
-                    ends = _draw_inside(band, log, ends, y, begin, x, width, paint, mode)
+                    ends = _draw_inside(band, log, ends, y, begin, x, paint, mode)
                 winding += band_area[y, x]
                 band_area[y, x] = 0.0
                 bit = bits & ~(bits - ONE)
@@ -226,7 +236,7 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
                     begin = x + 1
                     if band_bits[HIDDEN, y, word] & bit == NONE:
                         share, slope = coverage(winding, even_odd, sense)
-                        pixel = y * width + x
+                        pixel = y * band_area.shape[1] + x
                         seen = _draw_cell(band_planes, pixel, share, paint)
                         if mode != DRAW:
                             cells = ends[0]
@@ -236,50 +246,54 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
                 turns = int(np.rint(winding))
                 inside = (turns & 1) != 0 if even_odd else turns != 0
         if inside and begin < width:
-            ends = _draw_inside(band, log, ends, y, begin, width, width, paint, mode)
+            ends = _draw_inside(band, log, ends, y, begin, width, paint, mode)
     return ends
 
 
-@fast_inner
+@fast_shared
 def composite(
     band: Any,
     log: Any,
-    first_run: int,
-    last_run: int,
+    run: Any,  # the front one
     top: int,
     rows: int,
     width: int,
-    geometry: Any,  # (ends, run_path, runs, entries) of `flatten` and `bin_chords`
+    geometry: Any,  # of `flatten.Cut`
     style: Any,  # (paints float32 [p, 4], even_odd bool [p], sign float32 [p], shown bool [p])
     mode: Any,  # DRAW, KEEP or KEEP_DEEP
 ) -> Any:
-    """Draw the runs first_run .. last_run - 1, which lie back to front, into the band.
+    """Draw a list of runs, front to back, into the band.
 
-    Returns 0, or, having stopped halfway, the entries that the log must have room for.
+    Returns how many runs were logged and 0, or, having stopped halfway, the entries that the log must have room for.
     """
     band_area, band_bits, band_planes = band.area, band.bits, band.planes
     log_cells, log_runs = log.cells, log.runs
-    chords, run_path, runs, entries = geometry
+    chords, link, run_path, run_head, run_link, _ = geometry
     paints, even_odd, sign, shown = style
     band_planes[:3] = 0.0
     band_planes[3] = 1.0
     band_bits[HIDDEN:] = NONE
     ends = (np.int64(0), np.int64(0), np.int64(0))
-    if mode != DRAW:
-        log_runs[:, 0] = 0
-    for run in range(last_run - 1, first_run - 1, -1):
+    order = np.int64(0)
+    while run >= 0:
         path = run_path[run]
-        box = _box(chords, entries, runs[run], runs[run + 1], top, rows, width)
-        if shown[path] and not _all_hidden(band_bits, box):
-            need = max(ends[0], ends[1], ends[2]) + (box[1] - box[0]) * width
-            if mode != DRAW and need > len(log_cells):
-                return need
-            for entry in range(runs[run], runs[run + 1]):
-                c = chords[entries[entry]]
-                add_chord(c[0], c[1], c[2], c[3], top, width, band_area, band_bits)
-            paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-            ends = _sweep(band, log, ends, box, width, paint, (even_odd[path], sign[path]), mode)
-        if mode != DRAW:
-            log_runs[0, last_run - run] = ends[0]
-            log_runs[1, last_run - run] = ends[1]
-    return 0
+        if shown[path]:
+            box = _box(chords, link, run_head[run], top, rows, width)
+            if not _all_hidden(band_bits, box):
+                need = max(max(ends[0], ends[1]), ends[2]) + (box[1] - box[0]) * width
+                if mode != DRAW and need > len(log_cells):
+                    return order, need
+                slot = run_head[run]
+                while slot >= 0:
+                    c = chords[slot]
+                    add_chord(c[0], c[1], c[2], c[3], top, width, band_area, band_bits)
+                    slot = link[slot]
+                if mode != DRAW:
+                    log_runs[order, 0], log_runs[order, 1], log_runs[order, 2] = run, ends[0], ends[1]
+                    order += 1
+                paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
+                ends = _sweep(band, log, ends, box, width, paint, (even_odd[path], sign[path]), mode)
+        run = run_link[run]
+    if mode != DRAW:
+        log_runs[order, 1], log_runs[order, 2] = ends[0], ends[1]
+    return order, np.int64(0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from layervec import raster
-from layervec.types import Float32, Int64, Scene
+from layervec.types import Bool, Float32, Int64, Scene
 
 try:
     import torch
@@ -63,41 +63,65 @@ def render(
     owners = np.arange(len(starts)) if paths is None else _integers(paths, "paths")
     rule = np.asarray(_array(even_odd), dtype=np.bool_)
     structure = (starts, owners, np.full(len(paints), rule) if rule.ndim == 0 else rule)
-    image = _Render.apply(points, paints, structure, width, height, {"threads": threads, "tolerance": tolerance})
-    return image if background is None else _over(image, background)
+    ground = None if background is None else _ground(background, points, width, height)
+    options = {"threads": threads, "tolerance": tolerance}
+    image: torch.Tensor = _Render.apply(points, paints, ground, structure, width, height, options)
+    return image
 
 
 class _Render(torch.autograd.Function):
-    """`raster.render_with_grad` as a node of PyTorch's graph."""
+    """`raster.render_with_grad` as a node of PyTorch's graph, with what lies below the drawing.
+
+    PyTorch's own operations would composite as well, but going back through them takes longer than drawing.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, points: torch.Tensor, paints: torch.Tensor, structure: Any, width: int, height: int, options: Any
+        ctx: Any,
+        points: torch.Tensor,
+        paints: torch.Tensor,
+        ground: torch.Tensor | None,  # [4] or [height, width, 4], premultiplied
+        structure: tuple[Int64, Int64, Bool],  # contours, paths, even_odd
+        width: int,
+        height: int,
+        options: dict[str, Any],
     ) -> torch.Tensor:
         """Return the picture, [height, width, 4], with the type and device of `points`."""
         contours, paths, even_odd = structure
         scene = Scene(_copy(points), contours, paths, _copy(paints), even_odd)
-        image, ctx.pull_back = raster.render_with_grad(scene, width, height, **options)
-        return torch.from_numpy(image).to(points)
+        drawn, ctx.pull_back = raster.render_with_grad(scene, width, height, **options)
+        image = torch.from_numpy(drawn).to(points)
+        if ground is None:
+            return image
+        clear = 1 - image[..., 3:]
+        ctx.save_for_backward(ground, clear)
+        return image.addcmul_(clear, ground)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_image: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Return d(loss)/d(points) and d(loss)/d(paints), with the type and device of `d_image`."""
-        found = ctx.pull_back(_array(d_image))
-        return torch.from_numpy(found.points).to(d_image), torch.from_numpy(found.paints).to(d_image), *[None] * 4
+        """Return d(loss)/d(points, paints, ground), with the type and device of `d_image`."""
+        d_drawn, d_ground = d_image, None
+        if ctx.saved_tensors:
+            ground, clear = ctx.saved_tensors
+            d_drawn = d_image.clone()
+            d_drawn[..., 3] -= d_image @ ground if ground.ndim == 1 else (d_image * ground).sum(dim=2)
+            if ctx.needs_input_grad[2]:
+                d_ground = (d_image * clear).sum_to_size(ground.shape)
+        found = ctx.pull_back(_array(d_drawn))
+        points, paints = torch.from_numpy(found.points), torch.from_numpy(found.paints)
+        return points.to(d_image), paints.to(d_image), d_ground, None, None, None, None
 
 
-def _over(image: torch.Tensor, background: torch.Tensor | ArrayLike) -> torch.Tensor:
-    """Return a premultiplied picture drawn over a background, see `render`."""
-    ground = torch.as_tensor(background, dtype=image.dtype, device=image.device)
-    height, width, _ = image.shape
+def _ground(background: torch.Tensor | ArrayLike, points: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """Return a background as premultiplied RGBA with the type and device of `points`; raises ValueError."""
+    ground = torch.as_tensor(background, dtype=points.dtype, device=points.device)
     if ground.shape[-1:] not in ((3,), (4,)) or ground.shape[:-1] not in ((), (height, width)):
         raise ValueError(
             f"background must have shape [3 or 4] or [{height}, {width}, 3 or 4], not {list(ground.shape)}."
         )
     alpha = ground[..., 3:] if ground.shape[-1] == 4 else torch.ones_like(ground[..., :1])
-    return image + (1 - image[..., 3:]) * torch.cat([ground[..., :3] * alpha, alpha], dim=-1)
+    return torch.cat([ground[..., :3] * alpha, alpha], dim=-1)
 
 
 def _check(values: Any, name: str, columns: int) -> None:
