@@ -27,7 +27,7 @@ from layervec.types import Bool, Float32, UInt8
 # larger difference did better in all trials.
 VTRACER_COLOURS = ((8, 16), (8, 48), (6, 16))
 SPECKLES = (128, 64, 40, 28, 20, 14, 10, 7, 4, 2)  # px; VTracer drops patches below this side
-COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 TURDS = (2000, 500, 150, 50, 15, 4)  # px; potrace drops patches below this area
 SAMPLE = 20_000  # pixels that k-means looks at
 SEED = 1

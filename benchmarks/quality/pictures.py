@@ -21,6 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 BUDGETS = (16, 64, 128, 256)  # most shapes
 # In the wheel of scikit-image, so that nothing is downloaded: photos, a logo with transparency, printed text, hues.
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket", "camera", "logo", "page", "colorwheel")
+SHOWN_PHOTOS = PHOTOS[:5]  # those that scikit-image says are in the public domain (CC0, or NASA's)
 MEASURED_EMOJI = ("noto-owl", "fluent-parrot", "noto-house-with-garden")  # at all budgets, not at their own alone
 QUICK = ("fox", "chelsea", "noto-owl")
 EMOJI_SIDE = 512  # px
@@ -29,7 +30,7 @@ SHAPES_PER_ORIGINAL = 2  # budget of the layer measure, in shapes of the origina
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture. `own`: may be shown in the documentation. `original`: the layered SVG that it was rendered from."""
+    """One picture. `own`: ours to show in the documentation. `original`: the layered SVG that it was rendered from."""
 
     name: str
     source: Source
@@ -72,7 +73,7 @@ def _photos(budgets: tuple[int, ...], only: Collection[str]) -> Iterator[Picture
         from skimage import data
 
         for name in wanted:
-            yield Picture(name, getattr(data, name)(), budgets)
+            yield Picture(name, getattr(data, name)(), budgets, own=name in SHOWN_PHOTOS)
 
 
 def _emoji(data: Path | None, budgets: tuple[int, ...]) -> Iterator[Picture]:
