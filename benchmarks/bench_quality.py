@@ -54,11 +54,9 @@ class Cache:
         return self.folder / column / f"{picture.name}-{budget}.{kind}"
 
 
-def variants() -> dict[str, dict[str, bool]]:
+def variants() -> dict[str, dict[str, str]]:
     """Return the columns of ours and the settings of each."""
-    if "gradients" not in Settings.model_fields:
-        return {"flat": {}}
-    return {"flat": {"gradients": False}, "gradients": {"gradients": True}}
+    return {"flat": {"gradients": "off"}, "gradients": {"gradients": "auto"}}
 
 
 def run_ours(picture: Picture, budget: int, column: str, cache: Cache) -> Row:

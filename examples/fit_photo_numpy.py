@@ -38,7 +38,7 @@ def main(steps: int = 200) -> tuple[float, float]:
         second += 0.01 * (found.points**2 - second)
         points -= first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)  # about 1 px a step
         if step % 10 == 0:
-            paints[:, :3] = raster.solve_paints(scene, target, ridge=1.0)
+            paints[:, :3] = raster.solve_paints(scene, target, ridge=1.0).paints
     before, after = (float(-10 * np.log10(error)) for error in (errors[0], errors[-1]))
     print(f"PSNR {before:.2f} dB before, {after:.2f} dB after {steps} steps")
     return before, after

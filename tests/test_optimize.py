@@ -238,7 +238,7 @@ def scene_of_known_colours():
 def test_colours_are_solved_exactly(channels) -> None:
     truth = scene_of_known_colours()
     start = Fit(truth.outlines, np.concatenate([np.full((4, 3), 0.5), np.ones((4, 1))], axis=1))
-    paints = solve_colours(start, target_of(truth, channels))
+    paints = solve_colours(start, target_of(truth, channels)).paints
     np.testing.assert_allclose(paints, truth.paints, atol=1 / 255)
     assert (start.paints[:, :3] == 0.5).all()
 
@@ -248,7 +248,7 @@ def test_colours_under_glass_are_solved_exactly_and_alphas_stay() -> None:
     truth.paints[1:3, 3] = 0.6, 0.4
     start = Fit(truth.outlines, np.concatenate([np.full((4, 3), 0.5), truth.paints[:, 3:]], axis=1))
     for channels in (3, 4):
-        paints = solve_colours(start, target_of(truth, channels))
+        paints = solve_colours(start, target_of(truth, channels)).paints
         np.testing.assert_allclose(paints, truth.paints, atol=2 / 255)
 
 
@@ -257,10 +257,10 @@ def test_subsets_weigh_in_on_colours() -> None:
     base, top = (polygon([(10, 10), (60, 10), (60, low), (10, low)]) for low in (50, 48))
     truth = on_ground(base, top)
     target = target_of(truth)
-    alone = solve_colours(truth, target)
+    alone = solve_colours(truth, target).paints
     np.testing.assert_allclose(alone[1], PAINTS[1], atol=2 / 255)
     subsets = [(np.ones(3, bool), 1.0), (np.array([True, True, False]), 1.0)]
-    shared = solve_colours(truth, target, subsets)
+    shared = solve_colours(truth, target, subsets).paints
     toward = np.linalg.norm(shared[1] - PAINTS[2])
     assert toward < 0.3 * np.linalg.norm(alone[1] - PAINTS[2])
     np.testing.assert_allclose(shared[2], PAINTS[2], atol=2 / 255)

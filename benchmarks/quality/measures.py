@@ -49,7 +49,7 @@ def measure(text: str, picture: Picture) -> Row:
 
 def measure_ours(text: str, picture: Picture) -> Row:
     """Return the figures that a drawing of ours has beyond those of `measure`."""
-    crossed = sum(1 for shape in svg.read(text).shapes() if curves.self_crossings(shape.outline))
+    crossed = int((curves.self_crossings([shape.outline for shape in svg.read(text).shapes()]) > 0).sum())
     return {"crossed": crossed, "ranks": rank_ratios(text, picture)}
 
 

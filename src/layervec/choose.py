@@ -152,6 +152,18 @@ class Chooser:
         self._shown[paint.free, -1] = running[self.tree.last[paint.free] - node] - running[paint.free - node]
         self._reprice(np.concatenate([paint.free, changed]))
 
+    def upgrades(self, nodes: Int64) -> list[Fitted | None]:
+        """Return for painted nodes the gradients that suit what shows of them now, None where one would not pay."""
+        shown, places = self._shown[nodes], self._places[nodes]
+        found: list[Fitted | None] = [None] * len(nodes)
+        if places.shape[1]:
+            area = np.maximum(shown[:, -2], 1.0)
+            saved = ramps.saved(area, shown[:, :3], places)
+            opaque = self._colour[nodes, -1] > OPAQUE if self._colour.shape[1] == 4 else np.ones(len(nodes), dtype=bool)
+            for i in np.flatnonzero(opaque & (saved > self._gradient_price) & (shown[:, -2] > LEAST_AREA)):
+                found[i] = ramps.fit(area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
+        return found
+
     def _free(self, node: int) -> Bool:
         """Tell which nodes from `node` to its last descendant lie outside painted descendants."""
         free = np.ones(int(self.tree.last[node]) - node, dtype=bool)

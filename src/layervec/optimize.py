@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import ramps
+from layervec.ramps import RADIAL
 from layervec.types import Bool, Float32, Float64, Int64, Outline, Ramps, Scene
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
@@ -22,6 +23,8 @@ QUIET = 0.002  # squared error per px: points whose gradient is well below this 
 SMOOTH_ANGLE = 0.97  # cosine of the angle between handles above which a join counts as smooth
 LONGEST_HANDLE = 0.9  # in chords; longer handles make loops
 SOLVE_EVERY = 10  # steps between two solves for the colours
+AXIS_STEP = 2.0  # the ends of a gradient move so many times as far as points, as each px of theirs shows less
+LEAST_AXIS = 3.0  # px, length of a gradient
 RIDGE = 0.05  # px; weight of a shape's known colour against what is seen of it
 
 
@@ -85,24 +88,28 @@ def optimize(
     from layervec import raster
 
     geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
-    paints = solve_colours(fit, target, subsets, threads)
-    scene = pack(fit.outlines, paints)
-    best_loss, best_points = np.inf, geometry.points
+    axes = _Axes(len(fit.outlines))
+    fit = solve_colours(fit, target, subsets, threads)
+    scene = fit.scene()
+    best_loss, best_points, best_ramps = np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
-            paints = solve_colours(Fit(geometry.outlines(), paints), target, subsets, threads)
-        scene = replace(scene, points=geometry.points.astype(np.float32), paints=paints.astype(np.float32))
+            fit = solve_colours(replace(fit, outlines=geometry.outlines()), target, subsets, threads)
+        points, paints = geometry.points.astype(np.float32), fit.paints.astype(np.float32)
+        scene = replace(scene, points=points, paints=paints, ramps=fit.ramps)
         passed = raster.fit_pass(scene, target, threads=threads)
         if passed.loss < best_loss:
-            best_loss, best_points = passed.loss, geometry.points.copy()
+            best_loss, best_points, best_ramps = passed.loss, geometry.points.copy(), fit.ramps
         if on_step is not None and step:
             on_step(step, float(best_loss))
         if step < steps:
             share = step / max(1, steps - 1)
-            geometry.move(passed.points, first_step * (LAST_STEP / first_step) ** share)
+            length = first_step * (LAST_STEP / first_step) ** share
+            geometry.move(passed.points, length)
+            if fit.ramps is not None and passed.ramps is not None:
+                fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps.axis, length))
     geometry.points = best_points
-    outlines = geometry.outlines()
-    return Fit(outlines, solve_colours(Fit(outlines, paints), target, subsets, threads))
+    return solve_colours(replace(fit, outlines=geometry.outlines(), ramps=best_ramps), target, subsets, threads)
 
 
 def solve_colours(
@@ -110,8 +117,8 @@ def solve_colours(
     target: Float32,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     threads: int | None = None,
-) -> Float64:
-    """Return paints with the colours that fit best at this geometry; alphas stay: float64 [k, 4]."""
+) -> Fit:
+    """Return the fit with the colours that suit best at this geometry; alphas stay."""
     from layervec import raster
 
     paints = fit.paints.copy()
@@ -123,8 +130,46 @@ def solve_colours(
         subsets=subsets,
         threads=threads,
     )
-    paints[:, :3] = np.clip(solved[:, :3], 0.0, 1.0)
-    return paints
+    paints[:, :3] = np.clip(solved.paints[:, :3], 0.0, 1.0)
+    if fit.ramps is None or solved.stops is None:
+        return replace(fit, paints=paints)
+    found = ramps.coloured(fit.ramps, solved.stops)
+    graded = found.kind > 0
+    paints[graded, :3] = found.colours[graded].mean(axis=1)
+    return replace(fit, paints=paints, ramps=found)
+
+
+class _Adam:
+    """Moves of about 1 against gradients, and less where they are weak."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._average = np.zeros(shape)
+        self._square = np.zeros(shape)
+        self._steps = 0
+
+    def __call__(self, gradient: Float64) -> Float64:
+        self._steps += 1
+        slow, slower = MOMENTUM
+        self._average = slow * self._average + (1 - slow) * gradient
+        self._square = slower * self._square + (1 - slower) * gradient**2
+        average = self._average / (1 - slow**self._steps)
+        square = self._square / (1 - slower**self._steps)
+        return np.asarray(average / (np.sqrt(square) + QUIET))
+
+
+class _Axes:
+    """Moves the axes of gradients."""
+
+    def __init__(self, count: int) -> None:
+        self._adam = _Adam((count, 4))
+
+    def moved(self, ramps: Ramps, gradient: Float64, step: float) -> Ramps:
+        """Take one step of at most about AXIS_STEP * `step` px against dL/daxis; axes stay LEAST_AXIS px long."""
+        axis = ramps.axis - AXIS_STEP * step * self._adam(gradient)
+        length = np.linalg.norm(axis[:, 2:] - axis[:, :2], axis=1)
+        length = np.where(ramps.kind == RADIAL, axis[:, 2], length)
+        kept = np.where((length >= LEAST_AXIS)[:, None], axis, ramps.axis)
+        return replace(ramps, axis=kept.astype(np.float32))
 
 
 class _Geometry:
@@ -148,9 +193,7 @@ class _Geometry:
             self._still = np.zeros(len(nodes), dtype=bool)
         self._out, self._in = self._offsets()
         self._smooth = self._find_smooth()
-        self._average = np.zeros((3, len(nodes), 2))
-        self._square = np.zeros((3, len(nodes), 2))
-        self._steps = 0
+        self._adam = _Adam((3, len(nodes), 2))
 
     def _offsets(self) -> tuple[Float64, Float64]:
         """Handles after and before each node, relative to it."""
@@ -180,15 +223,6 @@ class _Geometry:
         self._out = self._out - moves[1]
         self._in = self._in - moves[2]
         self._restore(nodes)
-
-    def _adam(self, gradient: Float64) -> Float64:
-        self._steps += 1
-        slow, slower = MOMENTUM
-        self._average = slow * self._average + (1 - slow) * gradient
-        self._square = slower * self._square + (1 - slower) * gradient**2
-        average = self._average / (1 - slow**self._steps)
-        square = self._square / (1 - slower**self._steps)
-        return np.asarray(average / (np.sqrt(square) + QUIET))
 
     def _restore(self, nodes: Float64) -> None:
         """Put handles of smooth joins in line, shorten long ones, lay straight segments' handles at thirds."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from layervec import arrange, image, layers, refine, simplify, svg, tree
 from layervec.events import Event, OnEvent, Stage, ignore
-from layervec.settings import EFFORTS, Settings
+from layervec.settings import EFFORTS, GRADIENT_PRICES, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
@@ -80,7 +80,12 @@ def vectorize(
     pixels = _fitted(picture.raster)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
-            regions, pixels, refine.first_budget(settings.paths), settings.tolerance, threads=threads
+            regions,
+            pixels,
+            refine.first_budget(settings.paths),
+            settings.tolerance,
+            gradient_price=GRADIENT_PRICES[settings.gradients],
+            threads=threads,
         )
         done(Arranged(layers.drawing(regions, plan), plan.nodes))
 
@@ -96,6 +101,7 @@ def vectorize(
             budget=settings.paths,
             tolerance=settings.tolerance,
             effort=effort,
+            gradient_price=GRADIENT_PRICES[settings.gradients],
             threads=threads,
             on_progress=on_progress,
         )

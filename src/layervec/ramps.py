@@ -9,7 +9,7 @@ pixels. Knows numbers only: no tree, no outlines.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,9 @@ from layervec.types import (
 PLACES = 11  # sums a region: x, y, xx, xy, yy, x * rgb, y * rgb
 PIXEL_VARIANCE = 1 / 12  # px^2, of a place within its own pixel; keeps regions of a few pixels from steep slopes
 REACH = 1.7  # standard deviations from the centre to both ends; an even spread ends at 1.73
-KINDS = {"solid": 0, "linear": 1, "radial": 2}
+SOLID, LINEAR, RADIAL = 0, 1, 2  # kinds
+LEAST_CHANGE = 3 / 255  # a gradient whose colours differ by less in every channel is one colour
+BEND = 4 / 255  # a stop that lies this close to the colours beside it goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def fit(area: Float64, colours: Float64, places: Float64) -> Fitted:
     first = np.stack([-rest[:, 1], rest[:, 0]], axis=1)
     second = np.stack([-rest[:, 2], rest[:, 1]], axis=1)
     direction = np.where((np.abs(first).sum(axis=1) >= np.abs(second).sum(axis=1))[:, None], first, second)
-    direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-30)
+    direction[~direction.any(axis=1)] = 0.0, 1.0  # no direction is better than another
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     x, y = direction.T
     along = spread[:, 0] * x * x + 2 * spread[:, 1] * x * y + spread[:, 2] * y * y
     change = np.einsum("kd,kdc->kc", direction, shift) / along[:, None]
@@ -113,33 +116,32 @@ def solids(count: int) -> Ramps:
     return Ramps(
         np.zeros(count, np.int8),
         np.zeros((count, 4), np.float32),
-        np.tile(np.array([0, 1, 1, 1], np.float32), (count, 1)),
+        np.tile(np.array([0, 0.5, 1, 1], np.float32), (count, 1)),
         np.zeros((count, STOPS, 3), np.float32),
     )
 
 
 def linear(ramp: Fitted) -> Ramps:
-    """Return fitted ramps as linear gradients with two stops, as far apart as the places spread; they run downwards."""
+    """Return fitted ramps as linear gradients that run downwards, with three stops, as long as the places spread."""
     reach = ramp.direction * np.where(ramp.direction[:, 1] < 0, -1.0, 1.0)[:, None] * (REACH * ramp.deviation)[:, None]
     step = np.einsum("kd,kdc->kc", reach, ramp.slope)
     ramps = solids(len(reach))
-    ramps.kind[:] = KINDS["linear"]
+    ramps.kind[:] = LINEAR
     ramps.axis[:] = np.concatenate([ramp.centre - reach, ramp.centre + reach], axis=1)
-    ramps.colours[:] = np.clip(ramp.colour + step, 0, 1)[:, None]
-    ramps.colours[:, 0] = np.clip(ramp.colour - step, 0, 1)
+    ramps.colours[:] = np.clip(ramp.colour[:, None] + np.array([-1, 0, 1, 1])[:, None] * step[:, None], 0, 1)
     return ramps
 
 
 def paint(paints: Float64, ramps: Ramps | None, i: int) -> Paint:
     """Return what path i is filled with, as a drawing has it. paints: [k, 4], straight RGBA."""
     red, green, blue, alpha = (float(value) for value in paints[i])
-    if ramps is None or ramps.kind[i] == KINDS["solid"]:
+    if ramps is None or ramps.kind[i] == SOLID:
         return Solid(red, green, blue, alpha)
     stops: dict[float, Stop] = {}
     for offset, colour in zip(ramps.offsets[i].tolist(), ramps.colours[i].tolist(), strict=True):
         stops.setdefault(offset, Stop(offset, *colour))
     x, y, *rest = ramps.axis[i].tolist()
-    if ramps.kind[i] == KINDS["linear"]:
+    if ramps.kind[i] == LINEAR:
         return LinearGradient((x, y), (rest[0], rest[1]), tuple(stops.values()), alpha)
     return RadialGradient((x, y), rest[0], tuple(stops.values()), alpha)
 
@@ -152,10 +154,36 @@ def planes(paints: Float64, ramps: Ramps | None) -> Float64:
     found = np.zeros((len(paints), 3, 3))
     found[:, 0] = paints[:, :3]
     if ramps is not None:
-        for i in np.flatnonzero(ramps.kind == KINDS["linear"]):
+        for i in np.flatnonzero(ramps.kind == LINEAR):
             start, reach = ramps.axis[i, :2], ramps.axis[i, 2:] - ramps.axis[i, :2]
             slope = np.outer(reach / max(float(reach @ reach), 1e-9), ramps.colours[i, -1] - ramps.colours[i, 0])
             found[i] = np.concatenate([[ramps.colours[i, 0] - start @ slope], slope])
+    return found
+
+
+def coloured(ramps: Ramps, stops: Float32) -> Ramps:
+    """Return the ramps with other colours, [k, STOPS, 3]; unused stops repeat the last one's."""
+    colours = np.clip(stops, 0, 1)
+    for place in range(1, STOPS):
+        unused = ramps.offsets[:, place] == ramps.offsets[:, place - 1]
+        colours[unused, place] = colours[unused, place - 1]
+    return replace(ramps, colours=colours)
+
+
+def simplified(ramps: Ramps | None) -> Ramps | None:
+    """Return the ramps without stops that do not show, and without those that are hardly more than one colour."""
+    if ramps is None:
+        return None
+    found = Ramps(ramps.kind.copy(), ramps.axis, ramps.offsets.copy(), ramps.colours.copy())
+    for i in np.flatnonzero(found.kind != SOLID):
+        if np.ptp(found.colours[i], axis=0).max() < LEAST_CHANGE:
+            found.kind[i] = SOLID
+            continue
+        first, middle, last = found.offsets[i, :3]
+        share = (middle - first) / max(last - first, 1e-9)
+        between = found.colours[i, 0] + share * (found.colours[i, 2] - found.colours[i, 0])
+        if np.abs(found.colours[i, 1] - between).max() < BEND:
+            found.offsets[i, 1:], found.colours[i, 1:] = last, found.colours[i, 2]
     return found
 
 
@@ -164,6 +192,19 @@ def only(ramps: Ramps | None, kept: Int64 | Bool) -> Ramps | None:
     if ramps is None:
         return None
     return Ramps(ramps.kind[kept], ramps.axis[kept], ramps.offsets[kept], ramps.colours[kept])
+
+
+def filled(ramps: Ramps | None, others: Ramps) -> Ramps | None:
+    """Return the ramps with those of `others` where they have none; None stays None."""
+    if ramps is None:
+        return None
+    new = (ramps.kind == SOLID) & (others.kind != SOLID)
+    return Ramps(
+        np.where(new, others.kind, ramps.kind),
+        np.where(new[:, None], others.axis, ramps.axis),
+        np.where(new[:, None], others.offsets, ramps.offsets),
+        np.where(new[:, None, None], others.colours, ramps.colours),
+    )
 
 
 def joined(first: Ramps | None, second: Ramps | None) -> Ramps | None:

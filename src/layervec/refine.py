@@ -8,7 +8,7 @@ names or files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,14 +67,15 @@ def refine(
     """
     if not len(plan):
         return plan
-    steps = sum(effort.steps) + effort.rounds * effort.round_steps + FINAL_FITS * effort.final_steps
+    steps = effort.steps + effort.rounds * effort.round_steps + FINAL_FITS * effort.final_steps
     run = _Run(tree, pixels, tolerance, gradient_price, threads, on_progress, steps)
-    plan = run.fit(plan, sum(effort.steps), 0)
+    plan = run.fit(plan, effort.steps, 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
         plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
         plan = run.fit(plan, effort.round_steps, number)
     for _ in range(FINAL_FITS):
+        plan = replace(plan, ramps=ramps.simplified(plan.ramps))
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds)
     return run.ranked(run.pruned(plan))
 
@@ -153,6 +154,7 @@ class _Run:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
         chooser = Chooser(self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price)
+        plan = replace(plan, ramps=ramps.filled(plan.ramps, as_ramps(chooser.upgrades(plan.nodes))))
         room = max(0, budget - len(plan))
         swaps = int(SWAP_SHARE * len(plan))
         while len(chooser.picked) < room + swaps and chooser.pick():

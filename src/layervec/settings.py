@@ -6,6 +6,7 @@ Knows no stage and does no work.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from layervec.errors import InputError
 
 Quality = Literal["draft", "standard", "best"]
+Gradients = Literal["auto", "on", "off"]
+
+# Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as
+# four to six nodes, each of which must save 0.65 (`refine.NODE_PRICE`).
+GRADIENT_PRICES: dict[Gradients, float] = {"auto": 4.0, "on": 0.5, "off": math.inf}
 
 
 class Settings(BaseModel):
@@ -46,6 +52,10 @@ class Settings(BaseModel):
         le=10,
         description="Number of simplified versions of the picture that decide what belongs together.",
     )
+    gradients: Gradients = Field(
+        default="off",
+        description="Fill shapes with gradients: auto where that saves shapes, on wherever it helps, off never.",
+    )
     tolerance: float = Field(
         default=1.0,
         ge=0.1,
@@ -59,21 +69,21 @@ class Effort:
     """What a quality setting means.
 
     rounds: how many times shapes are added, pruned and fitted again after the first fit.
-    steps: optimizer steps of the first fit at each pyramid level, coarse to fine.
-    round_steps: optimizer steps of every later round, at full resolution.
+    steps: optimizer steps of the first fit.
+    round_steps: optimizer steps of every later round.
     final_steps: optimizer steps after the last round.
     """
 
     rounds: int
-    steps: tuple[int, ...]
+    steps: int
     round_steps: int
     final_steps: int
 
 
 EFFORTS: dict[Quality, Effort] = {
-    "draft": Effort(rounds=1, steps=(0, 10, 15), round_steps=10, final_steps=8),
-    "standard": Effort(rounds=6, steps=(10, 20, 30), round_steps=20, final_steps=100),
-    "best": Effort(rounds=8, steps=(20, 40, 80), round_steps=60, final_steps=150),
+    "draft": Effort(rounds=1, steps=25, round_steps=10, final_steps=8),
+    "standard": Effort(rounds=6, steps=60, round_steps=20, final_steps=100),
+    "best": Effort(rounds=8, steps=140, round_steps=60, final_steps=150),
 }
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from layervec.types import Scene
+from layervec import ramps
+from layervec.types import STOPS, Ramps, Scene
 
 THIRDS = np.array([0.0, 1 / 3, 2 / 3])[:, None]
 
@@ -73,8 +74,28 @@ def only(given, keep):
     """Return the scene of the paths whose numbers are in `keep`, in that order."""
     contours = [[given.contours[c : c + 2] for c in range(given.paths[i], given.paths[i + 1])] for i in keep]
     paths = [[given.points[a:b] for a, b in path] for path in contours]
-    return scene(paths, given.paints[list(keep)], given.even_odd[list(keep)])
+    chosen = scene(paths, given.paints[list(keep)], given.even_odd[list(keep)])
+    return replace(chosen, ramps=ramps.only(given.ramps, np.array(keep, dtype=np.int64)))
 
 
 def moved(given, dx, dy):
     return replace(given, points=given.points + np.array([dx, dy], dtype=np.float32))
+
+
+def shaded(given, seed, width, height):
+    """Return the scene with a gradient on most paths: both kinds, 1 to 4 stops, some jumps, axes off the canvas."""
+    rng = np.random.default_rng(seed)
+    count = len(given)
+    kind = rng.choice([0, 1, 1, 2, 2], count).astype(np.int8)
+    kind[:2] = 1, 2
+    axis = ((rng.random((count, 4)) * 1.6 - 0.3) * [width, height, width, height]).astype(np.float32)
+    axis[kind == 2, 2:] = 0
+    axis[kind == 2, 2] = rng.uniform(0.2, 0.9, (kind == 2).sum()) * width
+    offsets = np.sort(rng.uniform(0.05, 0.95, (count, STOPS)), axis=1).astype(np.float32)
+    colours = rng.random((count, STOPS, 3), dtype=np.float32)
+    for path in range(count):
+        last = rng.integers(1, STOPS)
+        offsets[path, last:], colours[path, last:] = offsets[path, last], colours[path, last]
+        if last == 3 and rng.random() < 0.5:
+            offsets[path, 2] = offsets[path, 1]
+    return replace(given, ramps=Ramps(kind, axis, offsets, colours))

@@ -37,4 +37,4 @@ def test_arguments_may_be_read_only():
     for values in (drawn.points, drawn.paints, target):
         values.setflags(write=False)
     assert raster.fit_pass(drawn, target, threads=1).loss > 0
-    assert raster.solve_paints(drawn, target, threads=1).shape == (30, 3)
+    assert raster.solve_paints(drawn, target, threads=1).paints.shape == (30, 3)

@@ -53,7 +53,7 @@ def test_the_optimum_is_reached(channels, make):
     drawn = make(5, 9, WIDTH, HEIGHT)
     target = targets(drawn, channels, 5)
     prior = np.full((9, 3), 0.5)
-    found = raster.solve_paints(drawn, target, ridge=0.5, prior=prior)
+    found = raster.solve_paints(drawn, target, ridge=0.5, prior=prior).paints
     best = least_squares(drawn, target, [(None, 1.0)], 0.5, prior)
     assert found.shape == (9, channels)
     assert found.dtype == np.float32
@@ -67,11 +67,11 @@ def test_several_subsets_are_solved_together():
     target = targets(drawn, 3, 6)
     prior = np.full((8, 3), 0.5)
     subsets = [(np.arange(8) < shown, weight) for shown, weight in ((2, 0.5), (5, 0.25), (8, 1.0))]
-    found = raster.solve_paints(drawn, target, ridge=0.1, prior=prior, subsets=subsets)
+    found = raster.solve_paints(drawn, target, ridge=0.1, prior=prior, subsets=subsets).paints
     best = least_squares(drawn, target, subsets, 0.1, prior)
     assert np.abs(found - np.clip(best, 0, 1)).max() <= 1e-4
     some = subsets[1][0]
-    alone = raster.solve_paints(drawn, target, ridge=0.1, prior=prior, visible=some)
+    alone = raster.solve_paints(drawn, target, ridge=0.1, prior=prior, visible=some).paints
     best = least_squares(drawn, target, [(some, 1.0)], 0.1, prior)
     assert np.abs(alone - np.clip(best, 0, 1)).max() <= 1e-4
 
@@ -80,7 +80,7 @@ def test_hidden_and_fixed_paths_keep_their_prior():
     shapes = [[rectangle(10, 10, 20, 20)], [rectangle(5, 5, 30, 30)], [rectangle(30, 5, 50, 40)]]
     drawn = scene(shapes, [(0.1, 0.2, 0.3, 1), (0.5, 0.5, 0.5, 1), (0.7, 0.7, 0.7, 1)])
     target = np.full((3, HEIGHT, WIDTH), 0.25, np.float32)
-    found = raster.solve_paints(drawn, target, fixed=[False, False, True])
+    found = raster.solve_paints(drawn, target, fixed=[False, False, True]).paints
     assert found[0] == pytest.approx([0.1, 0.2, 0.3])
     assert found[1] == pytest.approx([0.25] * 3, abs=1e-6)
     assert found[2] == pytest.approx([0.7] * 3)

@@ -78,7 +78,7 @@ def test_an_empty_scene_is_white_paper():
     assert found.points.shape == (0, 2)
     assert found.paints.shape == (0, 4)
     assert raster.survey(empty, target).area.shape == (0,)
-    assert raster.solve_paints(empty, target).shape == (0, 3)
+    assert raster.solve_paints(empty, target).paints.shape == (0, 3)
     assert (raster.render(empty, 7, 5) == 0).all()
 
 

@@ -10,7 +10,7 @@ to twice the tolerance. The compiled parts are imported on first use.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -95,22 +95,37 @@ def borders(mask: Bool) -> tuple[Int32, Int64, Float64]:
 def flatten(outline: Outline, tolerance: float) -> list[Float64]:
     """Return each contour as a closed polygon, float64 [k, 2], first point not repeated, within
     `tolerance` px.
+    """
+    if not outline.contours:
+        return []
+    vertices, _, segment = _chords([outline], tolerance)
+    return np.split(vertices, np.searchsorted(segment, outline.starts[1:-1] // 3))
+
+
+def _chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Float64, Int64]:
+    """Return start and end, float64 [n, 2] each, of the chords of flattened outlines, and each one's segment, [n].
 
     A cubic whose second differences of control points are at most d long needs sqrt(0.75 d / tolerance)
     chords (Wang's bound, https://pomax.github.io/bezierinfo/).
     """
-    polygons = []
-    for a, b in pairwise(outline.starts):
-        cubics = controls(outline.points[a:b])
-        bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
-        bends[outline.straight[a // 3 : b // 3]] = 0.0
-        counts = np.clip(np.ceil(np.sqrt(0.75 * bends / tolerance)), 1, MOST_CHORDS).astype(np.int64)
-        first = np.cumsum(counts) - counts
-        u = ((np.arange(counts.sum()) - np.repeat(first, counts)) / np.repeat(counts, counts))[:, None]
-        w = 1.0 - u
-        p, q, r, s = np.moveaxis(np.repeat(cubics, counts, 0), 1, 0)
-        polygons.append(w**3 * p + 3.0 * u * w**2 * q + 3.0 * u**2 * w * r + u**3 * s)
-    return polygons
+    sizes = np.concatenate([np.zeros(1, np.int64), *(np.diff(outline.starts) // 3 for outline in outlines)])
+    starts = np.cumsum(sizes)
+    segments = np.concatenate([outline.points for outline in outlines]).reshape(-1, 3, 2)
+    following = np.arange(1, len(segments) + 1)
+    following[starts[1:] - 1] = starts[:-1]
+    cubics = np.concatenate([segments, segments[following, :1]], axis=1)
+    bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
+    bends[np.concatenate([outline.straight for outline in outlines])] = 0.0
+    counts = np.clip(np.ceil(np.sqrt(0.75 * bends / tolerance)), 1, MOST_CHORDS).astype(np.int64)
+    first = np.cumsum(counts) - counts
+    segment = np.repeat(np.arange(len(counts)), counts)
+    u = ((np.arange(len(segment)) - first[segment]) / counts[segment])[:, None]
+    w = 1.0 - u
+    p, q, r, s = np.moveaxis(cubics[segment], 1, 0)
+    start = w**3 * p + 3.0 * u * w**2 * q + 3.0 * u**2 * w * r + u**3 * s
+    end = np.concatenate([start[1:], start[:1]])
+    end[first + counts - 1] = start[first[following]]
+    return start, end, segment
 
 
 def signed_area(outline: Outline) -> float:
@@ -120,22 +135,34 @@ def signed_area(outline: Outline) -> float:
     return sum(area(controls(outline.points[a:b])) for a, b in pairwise(outline.starts))
 
 
-def chords(outline: Outline, tolerance: float) -> tuple[Float64, Float64]:
-    """Return start and end, float64 [n, 2] each, of the chords of a flattened outline."""
-    polygons = flatten(outline, tolerance)
-    if not polygons:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    return np.concatenate(polygons), np.concatenate([np.roll(polygon, -1, 0) for polygon in polygons])
+def self_crossings(outlines: Sequence[Outline]) -> Int64:
+    """Return how often each outline properly crosses itself, within and between contours: int64 [k].
 
-
-def self_crossings(outline: Outline) -> int:
-    """Return how often the outline properly crosses itself, within and between contours; touching does not
-    count.
+    Touching does not count.
     """
-    from layervec.curves.crossings import count_crossings
+    marks = crossed_segments(outlines)
+    first = np.cumsum([0, *(outline.segments for outline in outlines)])
+    running = np.concatenate([[0], np.cumsum(marks)])
+    return np.asarray((running[first[1:]] - running[first[:-1]]) // 2)
 
-    start, end = chords(outline, CROSSING_TOLERANCE)
-    return int(count_crossings(start, end, np.argsort(np.minimum(start[:, 0], end[:, 0]))))
+
+def crossed_segments(outlines: Sequence[Outline]) -> Int64:
+    """Return how often each segment of each outline properly crosses that outline: int64 [all segments].
+
+    A crossing counts for both segments, or twice for one that crosses itself.
+    """
+    from layervec.curves.crossings import mark_crossings
+
+    if not outlines:
+        return np.zeros(0, np.int64)
+    start, end, segment = _chords(outlines, CROSSING_TOLERANCE)
+    owner = np.repeat(np.arange(len(outlines)), [outline.segments for outline in outlines])[segment]
+    order = np.lexsort((np.minimum(start[:, 0], end[:, 0]), owner))
+    first = np.searchsorted(owner, np.arange(len(outlines) + 1))
+    marks = np.zeros(len(start), np.int64)
+    for a, b in pairwise(first):
+        mark_crossings(start, end, order[a:b], marks)
+    return np.bincount(segment, marks, sum(outline.segments for outline in outlines)).astype(np.int64)
 
 
 def mean_deviation(outline: Outline, mask: Bool) -> float:
@@ -147,7 +174,7 @@ def mean_deviation(outline: Outline, mask: Bool) -> float:
     from layervec.curves.crossings import distances
 
     corners, starts, _ = borders(mask)
-    start, end = chords(outline, DEVIATION_TOLERANCE)
+    start, end, _ = _chords([outline], DEVIATION_TOLERANCE)
     if len(corners) == 0 or len(start) == 0:
         return math.inf
     following = np.arange(1, len(corners) + 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from layervec.curves.crossings import count_crossings
+from layervec.curves.crossings import crossings
 from layervec.curves.cubics import (
     FEW_SAMPLES,
     FINAL_ROUNDS,
@@ -45,8 +45,7 @@ def sound(points: Float64, lattice_area: float, length: int) -> bool:
         return False
     ring = np.matmul(WEIGHTS, cubics).reshape(-1, 2)
     following = np.concatenate((ring[1:], ring[:1]))
-    order = np.argsort(np.minimum(ring[:, 0], following[:, 0]))
-    return int(count_crossings(ring, following, order)) == 0
+    return not crossings(ring, following).any()
 
 
 def lined(nodes: Float64) -> Float64:

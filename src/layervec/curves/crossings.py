@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from layervec.compiled import kernel, shared
-from layervec.types import Float64
+from layervec.types import Float64, Int64
 
 
 @shared
@@ -27,13 +27,17 @@ def side(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
     return 1 if cross > 0.0 else -1
 
 
+def crossings(start: Float64, end: Float64) -> Int64:
+    """Return how many others each of the chords start[i] -> end[i], float64 [n, 2], properly crosses: int64 [n]."""
+    marks = np.zeros(len(start), np.int64)
+    mark_crossings(start, end, np.argsort(np.minimum(start[:, 0], end[:, 0])), marks)
+    return marks
+
+
 @kernel
-def count_crossings(start, end, order):  # type: ignore[no-untyped-def]
-    """Count the proper crossings among chords start[i] -> end[i], float64 [n, 2]; order sorts them by
-    least x.
-    """
+def mark_crossings(start, end, order, marks):  # type: ignore[no-untyped-def]
+    """Add to marks, int64 [n], how many others each chord crosses among those in order, which sorts by least x."""
     n = len(order)
-    count = 0
     for a in range(n):
         i = order[a]
         px, py, qx, qy = start[i, 0], start[i, 1], end[i, 0], end[i, 1]
@@ -47,8 +51,9 @@ def count_crossings(start, end, order):  # type: ignore[no-untyped-def]
                 continue
             if side(px, py, qx, qy, rx, ry) * side(px, py, qx, qy, sx, sy) >= 0:
                 continue
-            count += int(side(rx, ry, sx, sy, px, py) * side(rx, ry, sx, sy, qx, qy) < 0)
-    return count
+            if side(rx, ry, sx, sy, px, py) * side(rx, ry, sx, sy, qx, qy) < 0:
+                marks[i] += 1
+                marks[j] += 1
 
 
 def distances(points: Float64, start: Float64, end: Float64) -> Float64:

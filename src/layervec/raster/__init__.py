@@ -10,16 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from layervec.types import Bool, Float32, Float64, Scene
 
+if TYPE_CHECKING:
+    from layervec.raster.prepare import Prepared
+
 __all__ = [
     "FLATNESS",
+    "Colours",
     "FitPass",
     "Gradients",
+    "RampGradients",
     "Survey",
     "fit_pass",
     "render",
@@ -32,15 +38,29 @@ FLATNESS = 0.1  # px, how far a chord may leave its curve: less than a border pi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RampGradients:
+    """Derivatives of a number by `scene.ramps`; 0 for paths without a gradient, unused stops and jumps.
+
+    axis: float64 [p, 4], per pixel. offsets: float64 [p, STOPS]. colours: float64 [p, STOPS, 3].
+    """
+
+    axis: Float64  # [p, 4]
+    offsets: Float64  # [p, STOPS]
+    colours: Float64  # [p, STOPS, 3]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Gradients:
     """Derivatives of a number by everything that moves in a scene.
 
     points: float64 [n, 2], by scene.points, per pixel.
-    paints: float64 [p, 4], by scene.paints (straight RGBA).
+    paints: float64 [p, 4], by scene.paints (straight RGBA); 0 for red, green, blue of a path with a gradient.
+    ramps: by scene.ramps, None if the scene has none.
     """
 
     points: Float64  # [n, 2]
     paints: Float64  # [p, 4]
+    ramps: RampGradients | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +69,26 @@ class FitPass:
 
     loss: sum over pixels and channels of weight * (image - target)^2.
     image: float32 [c, h, w], the drawing, laid out as the target.
-    points, paints: the derivatives of the loss, as in `Gradients`.
+    points, paints, ramps: the derivatives of the loss, as in `Gradients`.
     """
 
     loss: float
     image: Float32  # [c, h, w]
     points: Float64  # [n, 2]
     paints: Float64  # [p, 4]
+    ramps: RampGradients | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Colours:
+    """Colours of a scene, sRGB-encoded, 0..1.
+
+    paints: float32 [p, 3 or 4], red, green, blue (and alpha); those of a path with a gradient mean nothing.
+    stops: float32 [p, STOPS, 3], those of paths without a gradient as in the scene; None if it has no ramps.
+    """
+
+    paints: Float32  # [p, 3 or 4]
+    stops: Float32 | None  # [p, STOPS, 3]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +138,8 @@ def render_with_grad(
             raise ValueError(f"d_image must have shape [{height}, {width}, 4], not {list(upstream.shape)}.")
         planar = np.ascontiguousarray(upstream.transpose(2, 0, 1))
         prepared = prepare(scene, width, height, tolerance)
-        _, moments, paints = run(PULLING, prepared, planar, None, True, np.empty_like(planar), threads)
-        return Gradients(prepared.points_gradient(moments, threads), paints)
+        _, moments, paints, sums = run(PULLING, prepared, planar, None, True, np.empty_like(planar), threads)
+        return Gradients(prepared.points_gradient(moments, threads), paints, _ramp_gradients(prepared, sums))
 
     return render(scene, width, height, threads=threads, tolerance=tolerance), pull_back
 
@@ -133,8 +166,8 @@ def fit_pass(
     wanted, weight = planes(target, "target", (3, 4), height, width), pixel_weights(weights, height, width)
     prepared = prepare(scene, width, height, tolerance)
     image = np.empty_like(wanted)
-    loss, moments, paints = run(FITTING, prepared, wanted, weight, with_alpha, image, threads)
-    return FitPass(loss, image, prepared.points_gradient(moments, threads), paints)
+    loss, moments, paints, sums = run(FITTING, prepared, wanted, weight, with_alpha, image, threads)
+    return FitPass(loss, image, prepared.points_gradient(moments, threads), paints, _ramp_gradients(prepared, sums))
 
 
 def survey(
@@ -152,7 +185,7 @@ def survey(
     height, width = _size(target)
     wanted, weight = planes(target, "target", (3, 4), height, width), pixel_weights(weights, height, width)
     prepared = prepare(scene, width, height, tolerance)
-    _, _, found = run(MEASURING, prepared, wanted, weight, True, np.empty_like(wanted), threads)
+    _, _, found, _ = run(MEASURING, prepared, wanted, weight, True, np.empty_like(wanted), threads)
     return Survey(found[:, 0].copy(), found[:, 1].copy())
 
 
@@ -167,17 +200,17 @@ def solve_paints(
     subsets: Sequence[tuple[ArrayLike, float]] | None = None,  # (bool [p], weight)
     threads: int | None = None,
     tolerance: float = FLATNESS,
-) -> Float32:
-    """Return the colours that bring a scene closest to a target at fixed shapes: float32 [p, c], 0..1.
+) -> Colours:
+    """Return the colours that bring a scene closest to a target at fixed shapes and axes.
 
-    They minimise the sum of squared differences plus ridge * |colour - prior|^2 for each path, and are
-    clipped at the end. For a target of 3 channels they are red, green, blue; for 4 (premultiplied) straight
-    RGBA with the alpha kept.
+    They minimise the sum of squared differences plus ridge * |colour - prior|^2 for each path, or each stop of a
+    path with a gradient, and are clipped at the end. For a target of 3 channels they are red, green, blue; for 4
+    (premultiplied) straight RGBA with the alpha kept.
 
-    ridge: px, at least 0. prior: colours to stay near and to start from, by default the scene's; a path that
-    does not show keeps it. fixed: True where a path keeps its prior. visible: the paths that are drawn at
-    all, by default every one. subsets: several such choices and a weight for the error of each, to be solved
-    together.
+    ridge: px, at least 0. prior: colours to stay near and to start from, by default the scene's, as they always
+    are for stops; a path that does not show keeps it. fixed: True where a path keeps its prior. visible: the paths
+    that are drawn at all, by default every one. subsets: several such choices and a weight for the error of each, to
+    be solved together.
     """
     from layervec.raster import colours
     from layervec.raster.prepare import planes, prepare
@@ -198,8 +231,22 @@ def solve_paints(
         raise ValueError(f"prior must be finite, with shape [{len(scene)}, 3 or more], not {list(start.shape)}.")
     free = np.ones(len(scene), np.bool_) if fixed is None else ~_flags(fixed, "fixed", len(scene))
     solved = colours.solve(prepared, wanted, shown, float(ridge), np.ascontiguousarray(start[:, :3]), free, threads)
-    answer = np.clip(solved, 0.0, 1.0).astype(np.float32)
-    return answer if len(wanted) == 3 else np.concatenate([answer, prepared.style[0][:, 3:]], axis=1)
+    paints, stops = _held(solved[0]), None if solved[1] is None else _held(solved[1])
+    if len(wanted) == 4:
+        paints = np.concatenate([paints, prepared.style[0][:, 3:]], axis=1)
+    return Colours(paints, stops)
+
+
+def _held(colours: Float64) -> Float32:
+    """Return colours as float32, held in 0..1."""
+    return np.clip(colours, 0.0, 1.0).astype(np.float32)
+
+
+def _ramp_gradients(prepared: Prepared, sums: Float64) -> RampGradients | None:
+    """Return the derivatives by the gradients of a scene, from what was summed up of each path."""
+    from layervec.raster.shades import derivatives
+
+    return None if prepared.ramps is None else RampGradients(*derivatives(prepared.ramps, sums))
 
 
 def _size(target: ArrayLike) -> tuple[int, int]:

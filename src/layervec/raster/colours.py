@@ -1,6 +1,7 @@
 """Best colours at fixed shapes: the normal equations of the drawing, collected sparsely and solved.
 
-Refuses to know about points and their gradients.
+Refuses to know about points and their gradients. A path has one colour, or one for each stop of its gradient, and
+all of them are numbered in a row, see `Prepared`.
 
 A pixel is sum of w_i c_i + (1 - sum of w_i) ground, linear in the colours c_i, with the same weights w_i for
 red, green and blue. So the best colours solve (W'W + ridge) c = W'(target - ground share) + ridge prior.
@@ -20,7 +21,8 @@ from layervec import pool
 from layervec.compiled import fast_kernel
 from layervec.raster.passes import collect
 from layervec.raster.prepare import Prepared
-from layervec.types import Bool, Float32, Float64, Int64
+from layervec.raster.shades import SOLID, used
+from layervec.types import STOPS, Bool, Float32, Float64, Int64
 
 CHUNKS = 16  # pieces of work, fixed so that sums do not depend on the thread count
 MAX_ROUNDS = 500  # of conjugate gradients; tens are usual
@@ -29,29 +31,29 @@ RESIDUAL = 1e-9  # relative, where they stop: far below the 1/255 that a file ca
 
 @fast_kernel
 def _apply(rows: Any, columns: Any, values: Any, free: Any, ridge: float, x: Any, y: Any) -> None:
-    """Write (W'W + ridge) x to y, both float64 [p, 3], and 0 where a path is not free."""
-    for path in range(len(x)):
+    """Write (W'W + ridge) x to y, both float64 [k, 3], and 0 where a colour is not free."""
+    for colour in range(len(x)):
         for k in range(3):
-            y[path, k] = ridge * x[path, k]
+            y[colour, k] = ridge * x[colour, k]
     for pair in range(len(rows)):
         i, j = rows[pair], columns[pair]
         for k in range(3):
             y[i, k] += values[pair] * x[j, k]
             if i != j:
                 y[j, k] += values[pair] * x[i, k]
-    for path in range(len(x)):
-        if not free[path]:
+    for colour in range(len(x)):
+        if not free[colour]:
             for k in range(3):
-                y[path, k] = 0.0
+                y[colour, k] = 0.0
 
 
 def conjugate_gradients(
     rows: Int64, columns: Int64, values: Float64, right: Float64, free: Bool, ridge: float, prior: Float64
 ) -> Float64:
-    """Solve (W'W + ridge) x = right + ridge prior for the free paths, from x = prior; float64 [p, 3].
+    """Solve (W'W + ridge) x = right + ridge prior for the free colours, from x = prior; float64 [k, 3].
 
-    Paths that nothing asks for, hidden ones above all, keep their prior. The three channels share one matrix,
-    so they are solved as one system.
+    Colours that nothing asks for, those of hidden paths above all, keep their prior. The three channels share one
+    matrix, so they are solved as one system.
     """
     count = len(prior)
     diagonal = np.bincount(rows, np.where(rows == columns, values, 0.0), count) + ridge
@@ -77,7 +79,7 @@ def conjugate_gradients(
 def equations(
     prepared: Prepared, target: Float32, shown: Bool, threads: int | None
 ) -> tuple[Int64, Int64, Float64, Float64]:
-    """Return a triangle of W'W as rows, columns (int64 [.]) and values (float64 [.]), and W'b [p, 3]."""
+    """Return a triangle of W'W as rows, columns (int64 [.]) and values (float64 [.]), and W'b [k, 3]."""
     found: list[Any] = [None] * CHUNKS
     count = len(prepared.cut.load)
 
@@ -99,10 +101,25 @@ def solve(
     prior: Float64,  # [p, 3]
     free: Bool,  # [p]
     threads: int | None,
-) -> Float64:
-    """Return the best colours, float64 [p, 3], before any clipping."""
+) -> tuple[Float64, Float64 | None]:
+    """Return the best colours before any clipping: of paths, float64 [p, 3], and of stops, float64 [p, STOPS, 3].
+
+    A path with a gradient, and the stops of one without, keep their prior; unused stops repeat the last one.
+    """
     found = [equations(prepared, target, shown, threads) for shown, _ in subsets]
     rows, columns = (np.concatenate([part[k] for part in found]) for k in (0, 1))
     values = np.concatenate([part[2] * weight for part, (_, weight) in zip(found, subsets, strict=True)])
     right = np.sum([part[3] * weight for part, (_, weight) in zip(found, subsets, strict=True)], axis=0)
-    return conjugate_gradients(rows, columns, values, right, free, ridge, prior)
+    ramps, slots = prepared.ramps, prepared.style[5]
+    if ramps is None:
+        return conjugate_gradients(rows, columns, values, right, free, ridge, prior), None
+    solid, shaded = ramps.kind == SOLID, ramps.kind != SOLID
+    stops = slots[shaded, None] + np.arange(STOPS)
+    start, moving = np.empty((prepared.colours, 3)), np.empty(prepared.colours, np.bool_)
+    start[slots[solid]], start[stops] = prior[solid], ramps.colours[shaded]
+    moving[slots[solid]], moving[stops] = free[solid], free[shaded, None]
+    solved = conjugate_gradients(rows, columns, values, right, moving, ridge, start)
+    paints, colours = prior.copy(), ramps.colours.astype(np.float64)
+    shown = np.minimum(np.arange(STOPS), used(ramps)[shaded, None] - 1)
+    paints[solid], colours[shaded] = solved[slots[solid]], solved[slots[shaded, None] + shown]
+    return paints, colours

@@ -10,51 +10,102 @@ from typing import Any
 import numpy as np
 
 from layervec.compiled import fast_inner, fast_shared
+from layervec.raster.shades import BLEND, STEPS
 from layervec.raster.sweep import WHITE
+from layervec.types import STOPS
 
 
 @fast_inner
-def _push(pixel: Any, run: int, weight: float, used: Any, chain: Any) -> Any:
+def _push(pixel: Any, colour: int, weight: Any, used: Any, chain: Any) -> Any:
     """Put a contributor at the head of a pixel's list; returns how many entries are used now."""
     head, link, contributor, weights = chain
-    link[used], contributor[used], weights[used] = head[pixel], run, weight
+    link[used], contributor[used], weights[used] = head[pixel], colour, weight
     head[pixel] = used
     return used + 1
 
 
-@fast_shared
-def _chain(log: Any, count: int, run_path: Any, paints: Any, filler: Any, chain: Any) -> None:
-    """Turn the log round, from pixels by run to runs by pixel. Runs count from the front here.
+@fast_inner
+def _push_stops(
+    tints: Any, start: Any, steps: int, pixel: Any, colour: int, weight: float, used: Any, chain: Any
+) -> Any:
+    """Put the stops on both sides of a pixel's place at the head of its list; `colour` is the first stop."""
+    k = 0
+    while k < steps - 1 and tints[BLEND + k + 1, start + pixel] > 0:
+        k += 1
+    blend = tints[BLEND + k, start + pixel] if steps > 0 else np.float32(0.0)
+    for stop in range(2):
+        share = blend if stop else np.float32(1.0) - blend
+        if weight * share > 0:
+            used = _push(pixel, colour + k + stop, weight * share, used, chain)
+    return used
 
-    filler: int32 [N], receives the opaque run that fills a pixel alone, or -1.
+
+@fast_shared
+def _chain(
+    log: Any,
+    count: int,
+    run_path: Any,
+    style: Any,
+    tints: Any,
+    filler: Any,
+    owner: Any,
+    chain: Any,
+) -> Any:
+    """Turn the log round, from pixels by colour to colours by pixel, and return how many colours there are.
+
+    Colours count from the front here, and from the first stop of a gradient to its last.
+
+    filler: int32 [N], receives the colour that fills a pixel alone, or -1.
+    owner: int64 [.], receives the number of each colour among all.
     chain: (head int32 [N], link int32 [.], contributor int32 [.], weight float32 [.]), receives linked lists:
     head is the first entry of a pixel, link the next one, -1 ends a list.
     """
     log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
     filler[:] = -1
     chain[0][:] = -1
+    paints, _, _, _, table, slots, places = style
     used: Any = np.int64(0)
+    colour: Any = np.int64(0)
     for run in range(count):
-        alpha = paints[run_path[log_runs[run, 0]], 3]
+        path = run_path[log_runs[run, 0]]
+        alpha, start = paints[path, 3], places[0, log_runs[run, 0]]
+        if start >= 0:
+            steps = int(table[path, STEPS])
+            for k in range(STOPS):
+                owner[colour + k] = slots[path] + k
+            spans = log_runs[run + 1, 2] - log_runs[run, 2]
+            for item in range(spans + log_runs[run + 1, 1] - log_runs[run, 1]):  # one place to call from
+                span, cell = log_runs[run, 2] + item, log_runs[run, 1] + item - spans
+                first = log_spans[span, 0] if item < spans else log_cells[cell]
+                for i in range(log_spans[span, 1] if item < spans else 1):
+                    weight = (
+                        log_above[log_spans[span, 2] + i] if item < spans else log_parts[cell, 0] * log_parts[cell, 1]
+                    )
+                    used = _push_stops(tints, start, steps, np.int64(first + i), colour, weight * alpha, used, chain)
+            colour += STOPS
+            continue
+        owner[colour] = slots[path]
         for span in range(log_runs[run, 2], log_runs[run + 1, 2]):
             begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
             for i in range(length):
                 weight = log_above[place + i] * alpha
                 if weight == 1.0:
-                    filler[begin + i] = run
+                    filler[begin + i] = colour
                 elif weight > 0:
-                    used = _push(begin + i, run, weight, used, chain)
+                    used = _push(np.int64(begin + i), colour, weight, used, chain)
         for cell in range(log_runs[run, 1], log_runs[run + 1, 1]):
             weight = log_parts[cell, 0] * log_parts[cell, 1] * alpha
             if weight > 0:
-                used = _push(np.int64(log_cells[cell]), run, weight, used, chain)
+                used = _push(np.int64(log_cells[cell]), colour, weight, used, chain)
+        colour += 1
+    return colour
 
 
 @fast_shared
 def _gather(
-    target: Any, through: Any, top: int, rows: int, stride: int, log_runs: Any, chain: Any, square: Any, right: Any
+    target: Any, through: Any, top: int, rows: int, stride: int, owner: Any, chain: Any, square: Any, right: Any
 ) -> None:
-    """Add up the products of weights of one band, by pairs of its runs, in `square`, and W'b in `right`."""
+    """Add up the products of weights of one band, by pairs of its colours, in `square`, and W'b in `right`."""
     filler, head, link, contributor, weights = chain
     channels, _, width = target.shape
     ground = WHITE if channels == 3 else np.float32(0.0)
@@ -64,13 +115,13 @@ def _gather(
             if filler[pixel] >= 0:
                 square[filler[pixel], filler[pixel]] += 1.0
                 for k in range(3):
-                    right[log_runs[filler[pixel], 0], k] += target[k, top + y, x]
+                    right[owner[filler[pixel]], k] += target[k, top + y, x]
                 continue
             i = head[pixel]
             while i >= 0:
                 order, weight = contributor[i], np.float64(weights[i])
                 for k in range(3):
-                    right[log_runs[order, 0], k] += weight * (target[k, top + y, x] - ground * through[pixel])
+                    right[owner[order], k] += weight * (target[k, top + y, x] - ground * through[pixel])
                 j = i
                 while j >= 0:  # entries later in the list are further in front, so this fills one triangle
                     square[order, contributor[j]] += weight * weights[j]
@@ -86,28 +137,29 @@ def add_equations(
     top: int,
     stride: int,
     run_path: Any,  # int32 [r]
-    paints: Any,  # float32 [p, 4]
+    style: Any,  # as in `run_bands`
+    tints: Any,  # of `Band`
     target: Any,  # float32 [3 or 4, h, w]
     through: Any,  # float32 [N], transmittance below everything
-    scratch: Any,  # (`filler` and `chain` of `_chain`, square float64 [k, k]), k runs in a band
-    triples: Any,  # (rows int64 [.], columns int64 [.], values float64 [.]), receive paths and W'W
+    scratch: Any,  # (`filler`, `chain` and `owner` of `_chain`, square float64 [k, k]), k colours in a band
+    triples: Any,  # (rows int64 [.], columns int64 [.], values float64 [.]), receive colours and W'W
     used: int,  # of `triples`
-    right: Any,  # float64 [r, 3 or more], receives W'b by run
+    right: Any,  # float64 [colours, 3 or more], receives W'b
 ) -> Any:
     """Add the normal equations of one band; returns the triples used then, or minus the room that they need."""
-    filler, head, link, contributor, weights, square = scratch
+    filler, head, link, contributor, weights, owner, square = scratch
     rows_out, columns_out, values_out = triples
-    log_runs = log.runs
-    if used + count * count > len(values_out):
-        return -(used + count * count)
-    square[:count, :count] = 0.0
-    _chain(log, count, run_path, paints, filler, (head, link, contributor, weights))
+    lists = (head, link, contributor, weights)
+    colours = _chain(log, count, run_path, style, tints, filler, owner, lists)
+    if used + colours * colours > len(values_out):
+        return -(used + colours * colours)
+    square[:colours, :colours] = 0.0
     chain = (filler, head, link, contributor, weights)
-    _gather(target, through, top, rows, stride, log_runs, chain, square, right)
-    for i in range(count):
-        for j in range(count):
+    _gather(target, through, top, rows, stride, owner, chain, square, right)
+    for i in range(colours):
+        for j in range(colours):
             if square[i, j] != 0:
-                rows_out[used], columns_out[used] = run_path[log_runs[i, 0]], run_path[log_runs[j, 0]]
+                rows_out[used], columns_out[used] = owner[i], owner[j]
                 values_out[used] = square[i, j]
                 used += 1
     return used

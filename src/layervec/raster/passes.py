@@ -24,6 +24,7 @@ from layervec.raster.equations import add_equations
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
+from layervec.raster.shades import PULL, SUMS, TINT_ROWS, add_up_bands, shade_bands
 from layervec.raster.sweep import (
     DRAW,
     FIRST_LOG,
@@ -37,8 +38,9 @@ from layervec.raster.sweep import (
     new_log,
     stride_of,
 )
-from layervec.types import Bool, Float32, Float64, Int64
+from layervec.types import STOPS, Bool, Float32, Float64, Int64
 
+FIRST_TINTS = 1 << 16  # pixels of paths with a gradient that are coloured at once; more when a band needs it
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
 
 
@@ -180,7 +182,18 @@ def _spans_back(
 
 
 @fast_inner
-def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, edges: Any) -> Any:
+def _cells_back(
+    log: Any,
+    first: int,
+    last: int,
+    slopes: Any,
+    below: Any,
+    paint: Any,
+    channels: int,
+    start: Any,
+    tints: Any,
+    edges: Any,
+) -> Any:
     """Go back over the crossed cells of a path: fills `edges` with dL/d(area); returns sums for the paint."""
     log_cells, log_parts = log.cells, log.parts
     red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
@@ -190,17 +203,51 @@ def _cells_back(log: Any, first: int, last: int, slopes: Any, below: Any, paint:
         pixel = log_cells[cell]
         seen, share, slope = log_parts[cell, 0], log_parts[cell, 1], log_parts[cell, 2]
         red_here, green_here, blue_here, under = red_slope[pixel], green_slope[pixel], blue_slope[pixel], below[pixel]
+        at = start + pixel
+        if start >= 0:
+            r, g, b = tints[0, at], tints[1, at], tints[2, at]
         gain = r * red_here + g * green_here + b * blue_here - under
         if channels == 4:
             gain += last_slope[pixel]
         edges[pixel] = slope * alpha * seen * gain
         weight = seen * share
+        if start >= 0:
+            pull = alpha * weight
+            tints[PULL, at], tints[PULL + 1, at], tints[PULL + 2, at] = (
+                pull * red_here,
+                pull * green_here,
+                pull * blue_here,
+            )
         red += weight * red_here
         green += weight * green_here
         blue += weight * blue_here
         opacity += weight * gain
         below[pixel] = under + alpha * share * gain
     return red * alpha, green * alpha, blue * alpha, opacity
+
+
+@fast_inner
+def _shaded_spans_back(
+    log: Any, first: int, last: int, slopes: Any, below: Any, alpha: Any, channels: int, tints: Any, start: Any
+) -> Any:
+    """Do as `_spans_back` for a path with a gradient; its sums by colour are left in `tints`, pixel by pixel."""
+    log_above, log_spans = log.above, log.spans
+    opacity: Any = 0.0
+    for span in range(first, last):
+        pixel, place = np.uint64(log_spans[span, 0]), np.uint64(log_spans[span, 2])
+        at = np.uint64(start) + pixel
+        for i in range(np.uint64(log_spans[span, 1])):
+            weight, under = log_above[place + i], below[pixel + i]
+            gain = -under
+            if channels == 4:
+                gain += slopes[3, pixel + i]
+            for channel in range(3):
+                slope = slopes[channel, pixel + i]
+                gain += tints[channel, at + i] * slope
+                tints[PULL + channel, at + i] = alpha * weight * slope
+            opacity += weight * gain
+            below[pixel + i] = under + alpha * gain
+    return opacity
 
 
 @fast_shared
@@ -211,7 +258,7 @@ def _back(
     top: int,
     width: int,
     geometry: Any,
-    paints: Any,
+    style: Any,
     channels: int,
     with_alpha: bool,
     slopes: Any,  # float32 [4, N]
@@ -221,25 +268,33 @@ def _back(
 ) -> None:
     """Carry d(loss)/d(image) of one band back to its chords and paints."""
     log_cells, log_runs = log.cells, log.runs
-    edges, flat_edges = band.area, band.flat
+    edges, flat_edges, tints = band.area, band.flat, band.tints
     chords, link, run_path, run_head, _, _ = geometry
+    paints, places = style[0], style[6]
     for order in range(count - 1, -1, -1):
         run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
+        start = places[0, run]
         first, last = log_runs[order, 2], log_runs[order + 1, 2]
-        if first < last:
+        if first < last and start < 0:
             found = _spans_back(log, first, last, slopes, below, paint, channels, with_alpha)
             for k in range(PAINT_SUMS):
                 paint_sums[run, k] += found[k]
+        elif first < last:
+            by_alpha = _shaded_spans_back(log, first, last, slopes, below, paint[3], channels, tints, start)
+            paint_sums[run, 3] += by_alpha
         first, last = log_runs[order, 1], log_runs[order + 1, 1]
-        if first == last:
-            continue
-        found = _cells_back(log, first, last, slopes, below, paint, channels, flat_edges)
-        for k in range(PAINT_SUMS):
-            paint_sums[run, k] += found[k]
+        if first < last:
+            found = _cells_back(log, first, last, slopes, below, paint, channels, start, tints, flat_edges)
+            for k in range(PAINT_SUMS):
+                paint_sums[run, k] += found[k]
+        if start >= 0:
+            paint_sums[run, :3] = 0.0
         if not with_alpha and paint[3] == 1.0:
             paint_sums[run, 3] = 0.0  # half of it would be worse than none
+        if first == last:
+            continue
         slot = run_head[run]
         while slot >= 0:
             c = chords[slot]
@@ -259,15 +314,16 @@ def run_bands(
     with_alpha: bool,  # also find the gradient by the alpha of opaque paths
     position: int,  # where to begin in `chosen`
     chosen: Any,  # int64 [.], the bands to work on
-    geometry: Any,  # with style as in `composite`
-    style: Any,
+    geometry: Any,  # of `flatten.Cut`
+    style: Any,  # as in `Prepared`, and places of `shade_bands`
     scratch: Any,  # arrays of `Band`, of `Log`; slopes float32 [4, N], zeros at first, and below float32 [3 or 4, N]
     target: Any,  # float32 [3 or 4, h, w]
     weights: Any,  # float32 [h, w], or [0, 0] for none
     image: Any,  # receives the drawing: float32 [3 or 4, h, w], or [h, w, 4] for DRAWING
     losses: Any,  # float64 [bands]; receives the loss of each band
     moments: Any,  # float64 [s, 2], zeros; receives the gradient of each slot, see `pull_to_points`
-    run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or area and removal, or W'b
+    run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or area and removal
+    right: Any,  # float64 [colours, 3], zeros; receives W'b
     chain: Any,  # scratch of `add_equations`
     triples: Any,  # receives the equations, see `add_equations`
     used: int,  # of `triples`
@@ -276,7 +332,7 @@ def run_bands(
 
     Returns where in `chosen` it stopped, the triples used, and the room that log and triples must have to go on.
     """
-    planes, area, flat, bits = scratch[0]
+    planes, area, flat, bits, tints = scratch[0]
     log = Log(*scratch[1])
     slopes, below = scratch[2]
     stride = area.shape[1]
@@ -287,13 +343,13 @@ def run_bands(
     while position < len(chosen):
         top = chosen[position] * BAND_ROWS
         rows = min(BAND_ROWS, height - top)
-        band = Band(planes, area[:rows], flat, bits)  # chords end where the canvas does
+        band = Band(planes, area[:rows], flat, bits, tints)  # chords end where the canvas does
         count, room = composite(band, log, geometry[5][chosen[position]], top, rows, width, geometry, style, mode)
         if room > 0:
             return position, used, room, np.int64(0)
         if task == COLLECTING:
             added = add_equations(
-                log, count, rows, top, stride, geometry[2], style[0], target, planes[3], chain, triples, used, run_sums
+                log, count, rows, top, stride, geometry[2], style, tints, target, planes[3], chain, triples, used, right
             )
             if added < 0:
                 return position, used, np.int64(0), -added
@@ -307,7 +363,9 @@ def run_bands(
             else:
                 losses[chosen[position]] = _compare(image, target, weights, top, stride, slopes)
             if task == MEASURING:
-                measure(log, count, geometry[2], style[0], slopes, weights, top, stride, below, run_sums)
+                measure(
+                    log, count, geometry[2], style[0], tints, style[6], slopes, weights, top, stride, below, run_sums
+                )
             else:
                 _ground(slopes, len(image), below[0])
                 _back(
@@ -317,7 +375,7 @@ def run_bands(
                     top,
                     width,
                     geometry,
-                    style[0],
+                    style,
                     len(image),
                     with_alpha,
                     slopes,
@@ -329,19 +387,50 @@ def run_bands(
     return position, used, np.int64(0), np.int64(0)
 
 
-def _scratch(prepared: Prepared, channels: int, need: int) -> tuple[Any, Any, Any]:
+def _shaded(prepared: Prepared, shown: Bool, position: int, chosen: Int64, places: Int64) -> tuple[Float32, int]:
+    """Find the colours of gradients in bands from `position` on; returns these `tints`, and where they end."""
+    if prepared.ramps is None:
+        return np.empty((TINT_ROWS, 0), np.float32), len(chosen)
+    need, until = FIRST_TINTS, position
+    while until == position:
+        tints = arena().take("tints", (TINT_ROWS, arena().room("tints", need)), np.float32)
+        until, need = shade_bands(
+            position,
+            chosen,
+            stride_of(prepared.width),
+            prepared.width,
+            prepared.height,
+            prepared.cut.geometry,
+            shown,
+            prepared.ramps.kind,
+            prepared.style[4],
+            tints,
+            places,
+        )
+    return tints, until
+
+
+def _places(prepared: Prepared) -> Int64:
+    """Return room for the places of `shade_bands`, from the arena of this thread."""
+    places = arena().take("places", (5, len(prepared.cut.geometry[2])), np.int64)
+    places[0] = -1
+    return places
+
+
+def _scratch(prepared: Prepared, channels: int, need: int, tints: Float32) -> tuple[Any, Any, Any]:
     """Return what `run_bands` works in, with room for `need` entries in the log, from the arena of this thread."""
     take, size = arena().take, BAND_ROWS * stride_of(prepared.width)
     slopes, below = take("slopes", (4, size), np.float32), take("below", (channels, size), np.float32)
     log = new_log(int(prepared.cut.load[:, 1].max(initial=0)), need)
-    return tuple(new_band(prepared.width)), tuple(log), (slopes, below)
+    return tuple(new_band(prepared.width, tints)), tuple(log), (slopes, below)
 
 
-def _chain(pixels: int, entries: int, runs: int) -> tuple[Any, ...]:
-    """Return scratch of `add_equations` for a band of so many pixels and runs, from the arena of this thread."""
+def _chain(pixels: int, entries: int, colours: int) -> tuple[Any, ...]:
+    """Return scratch of `add_equations` for a band of so many pixels and colours, from the arena of this thread."""
     take = arena().take
     lists = tuple(take(f"pixel_{i}", (size,), np.int32) for i, size in enumerate((pixels, pixels, entries, entries)))
-    return (*lists, take("pixel_weights", (entries,), np.float32), take("square", (runs, runs), np.float64))
+    weights, owner = take("pixel_weights", (entries,), np.float32), take("owner", (colours,), np.int64)
+    return (*lists, weights, owner, take("square", (colours, colours), np.float64))
 
 
 def _triples(room: int) -> tuple[Int64, Int64, Float64]:
@@ -357,8 +446,8 @@ def run(
     with_alpha: bool,
     image: Float32,  # [c, h, w], or [h, w, 4] for DRAWING; receives the drawing
     threads: int | None,
-) -> tuple[float, Float64, Float64]:
-    """Run one task over all bands; returns the loss, moments by slot [s, 2], and sums by path [p, 4].
+) -> tuple[float, Float64, Float64, Float64]:
+    """Run one task over all bands; returns the loss, moments by slot [s, 2], and sums by path, [p, 4] and [p, SUMS].
 
     The moments lie in the arena of this thread, until its next run.
     """
@@ -367,70 +456,88 @@ def run(
     losses = np.zeros(len(prepared.cut.load))
     moments = take("moments", (len(geometry[0]) if task in (PULLING, FITTING) else 0, 2), np.float64)
     by_run = take("by_run", (len(geometry[2]), PAINT_SUMS), np.float64)
+    shaded = prepared.ramps is not None and task in (PULLING, FITTING)
+    ramp_sums = take("ramp_sums", (len(geometry[2]) if shaded else 0, SUMS), np.float64)
     moments.fill(0.0)
     by_run.fill(0.0)
+    ramp_sums.fill(0.0)
+    places = _places(prepared)
     nothing = (_chain(0, 0, 0), _triples(0))
 
     def job(number: int, step: int) -> None:
         chosen, position, need = prepared.share(number, step), 0, FIRST_LOG
         while position < len(chosen):
-            position, _, more, _ = run_bands(
-                task,
-                with_alpha,
-                position,
-                chosen,
-                geometry,
-                prepared.style,
-                _scratch(prepared, len(target), need),
-                target,
-                weight,
-                image,
-                losses,
-                moments,
-                by_run,
-                *nothing,
-                0,
-            )
-            need = 2 * more
+            first = position
+            tints, until = _shaded(prepared, prepared.style[3], first, chosen, places)
+            while position < until:
+                position, _, more, _ = run_bands(
+                    task,
+                    with_alpha,
+                    position,
+                    chosen[:until],
+                    geometry,
+                    (*prepared.style, places),
+                    _scratch(prepared, len(target), need, tints),
+                    target,
+                    weight,
+                    image,
+                    losses,
+                    moments,
+                    by_run,
+                    np.empty((0, 3)),
+                    *nothing,
+                    0,
+                )
+                need = max(need, 2 * more)
+            if len(ramp_sums) and prepared.ramps is not None:
+                kinds, table, stride = prepared.ramps.kind, prepared.style[4], stride_of(prepared.width)
+                add_up_bands(first, chosen[:until], stride, geometry, kinds, table, tints, places, ramp_sums)
         arena().trim()
 
     pool.run(job, threads)
-    by_path = [np.bincount(geometry[2], by_run[:, k], prepared.paths) for k in range(PAINT_SUMS)]
-    return float(losses.sum()), moments, np.stack(by_path, axis=1)
+    owner, paths = geometry[2], prepared.paths
+    by_path = [np.bincount(owner, by_run[:, k], paths) for k in range(PAINT_SUMS)]
+    of_ramps = np.zeros((paths if shaded else 0, SUMS))
+    for k in range(SUMS if shaded else 0):
+        of_ramps[:, k] = np.bincount(owner, ramp_sums[:, k], paths)
+    return float(losses.sum()), moments, np.stack(by_path, axis=1), of_ramps
 
 
 def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> tuple[Int64, Int64, Float64, Float64]:
-    """Return the equations of the chosen bands: rows, columns and values [.] of W'W, W'b [p, 3], by path."""
+    """Return the equations of the chosen bands: rows, columns and values [.] of W'W, W'b [k, 3], by colour."""
     geometry, most = prepared.cut.geometry, int(prepared.cut.load[:, 1].max(initial=0))
-    by_run = arena().take("by_run", (len(geometry[2]), PAINT_SUMS), np.float64)
-    by_run.fill(0.0)
-    triples, position, used, need = _triples(most * most), 0, 0, FIRST_LOG
+    most += (STOPS - 1) * min(most, (prepared.colours - prepared.paths) // (STOPS - 1))
+    spread = 1 if prepared.ramps is None else 2  # colours of one path in one pixel
+    right, places = np.zeros((prepared.colours, 3)), _places(prepared)
+    triples, position, until, used, need = _triples(most * most), 0, 0, 0, FIRST_LOG
     while position < len(chosen):
-        scratch = _scratch(prepared, 0, need)
+        if position == until:
+            tints, until = _shaded(prepared, shown, position, chosen, places)
+        scratch = _scratch(prepared, 0, need, tints)
         # Cells and pixels of spans both become entries, hence twice the room of the log.
-        chain = _chain(scratch[0][0].shape[1], 2 * len(scratch[1][0]), most)
+        chain = _chain(scratch[0][0].shape[1], 2 * spread * len(scratch[1][0]), most)
         position, used, more, more_triples = run_bands(
             COLLECTING,
             False,
             position,
-            chosen,
+            chosen[:until],
             geometry,
-            (*prepared.style[:3], shown),
+            (*prepared.style[:3], shown, *prepared.style[4:], places),
             scratch,
             target,
             np.empty((0, 0), np.float32),
             np.empty((0, prepared.height, prepared.width), np.float32),
             np.empty(0),
             np.empty((0, 2)),
-            by_run,
+            np.empty((0, PAINT_SUMS)),
+            right,
             chain,
             triples,
             used,
         )
-        need = 2 * more
+        need = max(need, 2 * more)
         if more_triples:
             rows, columns, values = (np.resize(part, 2 * more_triples) for part in triples)
             triples = rows, columns, values
     arena().trim()
-    right = [np.bincount(geometry[2], by_run[:, k], prepared.paths) for k in range(3)]
-    return triples[0][:used], triples[1][:used], triples[2][:used], np.stack(right, axis=1)
+    return triples[0][:used], triples[1][:used], triples[2][:used], right

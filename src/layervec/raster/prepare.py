@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from layervec import pool
-from layervec.raster import flatten
-from layervec.types import Float32, Float64, Scene
+from layervec.raster import flatten, shades
+from layervec.types import STOPS, Float32, Float64, Ramps, Scene
 
 MAX_SIDE = 32768  # px; pixel indices of a band must fit 32 bits and a span mask its row
 
@@ -24,11 +24,14 @@ SLOTS_A_THREAD = 10000  # with fewer, asking a second thread to help takes longe
 class Prepared:
     """A scene on a canvas, ready to draw; in the arena of the thread that prepared it, until its next scene.
 
-    style: (paints, even_odd, sign, shown), see `sweep.composite`.
+    style: (paints float32 [p, 4], even_odd bool [p], sign float32 [p], shown bool [p], table float64 [p, COLUMNS]
+    of `shades`, slots int64 [p]): a path's colour is number slots[path] of all colours, and so its first stop, with the
+    others right after. Where no path has a gradient, ramps is None and the table empty.
     """
 
     cut: flatten.Cut
-    style: tuple[Any, Any, Any, Any]
+    style: tuple[Any, Any, Any, Any, Any, Any]
+    ramps: Ramps | None
     contours: NDArray[np.int64]
     width: int
     height: int
@@ -37,6 +40,11 @@ class Prepared:
     def paths(self) -> int:
         """Number of paths."""
         return len(self.style[0])
+
+    @property
+    def colours(self) -> int:
+        """Number of colours: one a path, or `STOPS` where it has a gradient."""
+        return self.paths + (STOPS - 1) * (0 if self.ramps is None else int(np.count_nonzero(self.ramps.kind)))
 
     def share(self, number: int, parts: int) -> NDArray[np.int64]:
         """Return the bands of one of `parts` shares that cost about as much, whoever asks."""
@@ -96,9 +104,38 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
     paths = _offsets(scene.paths, "paths", len(contours) - 1, 1)
     if paints.shape != (len(paths) - 1, 4) or even_odd.shape != (len(paths) - 1,):
         raise ValueError(f"scene.paints and scene.even_odd must have one row for each of the {len(paths) - 1} paths.")
+    ramps = _ramps(scene, len(paints))
     cut = flatten.cut_up(points, contours, paths, width, height, tolerance)
-    style = (paints, even_odd, cut.sign, np.ones(len(paths) - 1, np.bool_))
-    return Prepared(cut, style, contours, width, height)
+    if ramps is None:
+        table, slots = np.empty((0, shades.COLUMNS)), np.arange(len(paints))
+    else:
+        sizes = np.where(ramps.kind == shades.SOLID, 1, STOPS)
+        table, slots = shades.table(ramps), np.cumsum(sizes) - sizes
+    style = (paints, even_odd, cut.sign, np.ones(len(paints), np.bool_), table, slots)
+    return Prepared(cut, style, ramps, contours, width, height)
+
+
+def _ramps(scene: Scene, count: int) -> Ramps | None:
+    """Return the gradients of `count` paths with one data type each; raises ValueError."""
+    if scene.ramps is None:
+        return None
+    given = scene.ramps
+    kind = np.asarray(given.kind)
+    if kind.shape != (count,) or not np.isin(kind, (shades.SOLID, shades.LINEAR, shades.RADIAL)).all():
+        raise ValueError(f"scene.ramps.kind must be 0, 1 or 2 for each of the {count} paths.")
+    found = []
+    for name, shape in (("axis", (4,)), ("offsets", (STOPS,)), ("colours", (STOPS, 3))):
+        values = _plain(getattr(given, name), np.float32)
+        if values.shape != (count, *shape) or not np.isfinite(values).all():
+            raise ValueError(f"scene.ramps.{name} must be finite, with shape {[count, *shape]}, not {values.shape}.")
+        found.append(values)
+    axis, offsets, colours = found
+    shaded = offsets[kind != shades.SOLID]
+    if ((shaded < 0) | (shaded > 1)).any() or (np.diff(shaded, axis=1) < 0).any():
+        raise ValueError("scene.ramps.offsets must lie in 0..1 and not fall.")
+    if (axis[kind == shades.RADIAL, 2] < 0).any():
+        raise ValueError("The radius of a gradient must not be negative.")
+    return Ramps(_plain(kind, np.int8), axis, offsets, colours)
 
 
 def planes(values: Any, name: str, channels: tuple[int, ...], height: int, width: int) -> Float32:

@@ -13,10 +13,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from layervec.types import Bool, Float64, Scene
+from layervec.types import STOPS, Bool, Float64, Scene
 
 KINK = 1e-5  # signed area this close to a kink of the fill rule takes the slope of its inner side
 MAX_CHORDS = 1024  # of one segment
+EVEN = 1e-6  # stops closer than this are a jump, this much before them so that rounding does not decide about it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +124,7 @@ def layers(scene: Scene, width: int, height: int, tolerance: float, shown: Bool 
             area = signed_area(chords[path], width, height)
             shares[path], slopes[path] = coverage(area, bool(scene.even_odd[path]), sense(scene, path))
         opacity = (scene.paints[path, 3] * shares[path])[..., None]
-        below[path + 1] = below[path] * (1 - opacity) + opacity * colour(scene, path)
+        below[path + 1] = below[path] * (1 - opacity) + opacity * colour(scene, path, width, height)
     through = np.ones((height, width))
     for path in range(count - 1, -1, -1):
         above[path] = through
@@ -131,9 +132,66 @@ def layers(scene: Scene, width: int, height: int, tolerance: float, shown: Bool 
     return Layers(chords, shares, slopes, below, above)
 
 
-def colour(scene: Scene, path: int) -> Float64:
-    """Return red, green, blue and 1: what a path puts where it is alone and opaque."""
-    return np.append(scene.paints[path, :3].astype(np.float64), 1.0)
+def colour(scene: Scene, path: int, width: int, height: int) -> Float64:
+    """Return red, green, blue and 1: what a path puts where it is alone and opaque, [height, width, 4]."""
+    found = np.ones((height, width, 4))
+    if scene.ramps is None or scene.ramps.kind[path] == 0:
+        found[..., :3] = scene.paints[path, :3]
+    else:
+        found[..., :3] = hats(scene, path, width, height)[0] @ scene.ramps.colours[path].astype(np.float64)
+    return found
+
+
+def place(scene: Scene, path: int, width: int, height: int) -> tuple[Float64, Float64]:
+    """Return where each pixel's centre lies on the axis of a gradient, 0 to 1, and the derivative of that by the axis.
+
+    [height, width] and [height, width, 4]. With an axis of no length everything lies beyond its end.
+    """
+    assert scene.ramps is not None
+    x0, y0, x1, y1 = (float(value) for value in scene.ramps.axis[path])
+    y, x = np.mgrid[0.5:height, 0.5:width]
+    x, y = x - x0, y - y0
+    zero = np.zeros_like(x)
+    if scene.ramps.kind[path] == 2:
+        distance = np.hypot(x, y)
+        if x1 == 0:
+            return zero + np.inf, np.zeros((height, width, 4))
+        apart = np.maximum(distance, 1e-12) * x1
+        return distance / x1, np.stack([-x / apart, -y / apart, -distance / x1**2, zero], axis=2)
+    dx, dy = x1 - x0, y1 - y0
+    square = dx**2 + dy**2
+    if square == 0:
+        return zero + np.inf, np.zeros((height, width, 4))
+    t = (x * dx + y * dy) / square
+    right, down = (x - 2 * t * dx) / square, (y - 2 * t * dy) / square
+    return t, np.stack([-right - dx / square, -down - dy / square, right, down], axis=2)
+
+
+def hats(scene: Scene, path: int, width: int, height: int) -> tuple[Float64, Float64, Float64]:
+    """Return the share of each stop in each pixel, its derivative by the place, and by each offset.
+
+    [height, width, STOPS], the same, and [height, width, STOPS, STOPS] with the offset last.
+    """
+    assert scene.ramps is not None
+    t = place(scene, path, width, height)[0]
+    offsets = scene.ramps.offsets[path].astype(np.float64)
+    last = int(np.argmax(offsets == offsets[-1]))  # later stops are not used
+    shares, by_place = np.zeros((*t.shape, STOPS)), np.zeros((*t.shape, STOPS))
+    by_offset = np.zeros((*t.shape, STOPS, STOPS))
+    shares[..., 0] = 1
+    for k in range(last):
+        gap = offsets[k + 1] - offsets[k]
+        if gap < EVEN:
+            blend, slope = (t > offsets[k] - EVEN).astype(np.float64), np.zeros_like(t)
+        else:
+            blend = np.clip((t - offsets[k]) / gap, 0, 1)
+            slope = np.where((blend > 0) & (blend < 1), 1 / gap, 0)
+        for stop, sign in ((k, -1), (k + 1, 1)):
+            shares[..., stop] += sign * blend
+            by_place[..., stop] += sign * slope
+            by_offset[..., stop, k] += sign * slope * (blend - 1)
+            by_offset[..., stop, k + 1] -= sign * slope * blend
+    return shares, by_place, by_offset
 
 
 def render(scene: Scene, width: int, height: int, *, tolerance: float = 0.1) -> Float64:
@@ -142,22 +200,40 @@ def render(scene: Scene, width: int, height: int, *, tolerance: float = 0.1) -> 
     return picture
 
 
-def gradients(
-    scene: Scene, width: int, height: int, d_image: Float64, *, tolerance: float = 0.1
-) -> tuple[Float64, Float64]:
-    """Return d(loss)/d(points) [n, 2] and d(loss)/d(paints) [p, 4] for a given d(loss)/d(image) [h, w, 4]."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """Derivatives of a loss by everything in a scene; those by its ramps are 0 where there are none."""
+
+    points: Float64  # [n, 2]
+    paints: Float64  # [p, 4]
+    axis: Float64  # [p, 4]
+    offsets: Float64  # [p, STOPS]
+    colours: Float64  # [p, STOPS, 3]
+
+
+def gradients(scene: Scene, width: int, height: int, d_image: Float64, *, tolerance: float = 0.1) -> Slopes:
+    """Return the derivatives of a loss, given d(loss)/d(image) [h, w, 4]."""
     found = layers(scene, width, height, tolerance)
     points, paints = np.zeros(scene.points.shape), np.zeros(scene.paints.shape)
+    axis, offsets, colours = (np.zeros((len(scene), *size)) for size in ((4,), (STOPS,), (STOPS, 3)))
     for path in range(len(scene)):
         alpha = float(scene.paints[path, 3])
-        gain = found.above[path] * (d_image * (colour(scene, path) - found.below[path])).sum(axis=2)
+        gain = found.above[path] * (d_image * (colour(scene, path, width, height) - found.below[path])).sum(axis=2)
         weight = found.above[path] * alpha * found.shares[path]
-        paints[path, :3] = (weight[..., None] * d_image[..., :3]).sum(axis=(0, 1))
+        by_colour = weight[..., None] * d_image[..., :3]
+        if scene.ramps is None or scene.ramps.kind[path] == 0:
+            paints[path, :3] = by_colour.sum(axis=(0, 1))
+        else:
+            shares, by_place, by_offset = hats(scene, path, width, height)
+            by_share = by_colour @ scene.ramps.colours[path].T.astype(np.float64)
+            colours[path] = np.einsum("yxk,yxc->kc", shares, by_colour)
+            offsets[path] = np.einsum("yxk,yxko->o", by_share, by_offset)
+            axis[path] = np.einsum("yxk,yxk,yxa->a", by_share, by_place, place(scene, path, width, height)[1])
         paints[path, 3] = (found.shares[path] * gain).sum()
         by_area = alpha * gain * found.slopes[path]
         for chord in found.chords[path]:
             points[list(chord.nodes)] += chord_gradient(chord, by_area)
-    return points, paints
+    return Slopes(points, paints, axis, offsets, colours)
 
 
 def chord_gradient(chord: Chord, by_area: Float64) -> Float64:

@@ -28,7 +28,18 @@ def _weigh(pixel: Any, seen: Any, opacity: Any, colour: Any, slopes: Any, weight
 
 
 @fast_inner
-def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: int, stride: int, below: Any) -> Any:
+def _measure(
+    log: Any,
+    order: int,
+    paint: Any,
+    start: Any,
+    tints: Any,
+    slopes: Any,
+    weights: Any,
+    top: int,
+    stride: int,
+    below: Any,
+) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
     log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
     colour = (paint[0], paint[1], paint[2], np.float32(1.0))
@@ -39,6 +50,9 @@ def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: i
         begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
         row = begin // stride
         for i in range(length):
+            if start >= 0:
+                at = start + begin + i
+                colour = (tints[0, at], tints[1, at], tints[2, at], np.float32(1.0))
             if len(weights):
                 weight = weights[top + row, begin - row * stride + i]
             area += alpha * log_above[place + i]
@@ -48,6 +62,9 @@ def _measure(log: Any, order: int, paint: Any, slopes: Any, weights: Any, top: i
         if len(weights):
             weight = weights[top + pixel // stride, pixel % stride]
         area += opacity * seen
+        if start >= 0:
+            at = start + pixel
+            colour = (tints[0, at], tints[1, at], tints[2, at], np.float32(1.0))
         change += _weigh(pixel, seen, opacity, colour, slopes, weight, below)
     return area, change
 
@@ -58,6 +75,8 @@ def measure(
     count: int,  # logged runs
     run_path: Any,  # int32 [r]
     paints: Any,  # float32 [p, 4]
+    tints: Any,  # of `Band`
+    places: Any,  # see `shade_bands`
     slopes: Any,  # float32 [4, N], d(loss)/d(image) of the band
     weights: Any,  # float32 [h, w], or [0, 0] for none
     top: int,
@@ -72,4 +91,5 @@ def measure(
         run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        found[run, 0], found[run, 1] = _measure(log, order, paint, slopes, weights, top, stride, below)
+        start = places[0, run]
+        found[run, 0], found[run, 1] = _measure(log, order, paint, start, tints, slopes, weights, top, stride, below)

@@ -19,6 +19,7 @@ from layervec.raster.arena import arena
 from layervec.raster.bits import NONE, ONE, WORD, leading_zeros, lowest_bit, span_mask
 from layervec.raster.cells import COVERED, CROSSED, HIDDEN, TOUCHED, add_chord
 from layervec.raster.flatten import BAND_ROWS
+from layervec.types import Float32
 
 KINK = 1e-5  # signed area: this close to a kink of the fill rule, one slope is chosen; see `coverage`
 WHITE = np.float32(1.0)  # ground under a drawing that is compared with an opaque picture (3 channels)
@@ -40,6 +41,7 @@ class Band(NamedTuple):
     area: Any  # float32 [rows, stride], of the path at hand: signed areas, or dL/d(area); zero between paths
     flat: Any  # float32 [N], the same memory
     bits: Any  # uint64 [4, rows, words], bitmaps: TOUCHED, CROSSED, HIDDEN, COVERED
+    tints: Any  # float32 [TINT_ROWS, .], colours of paths with a gradient, see `shades`
 
 
 class Log(NamedTuple):
@@ -61,14 +63,14 @@ def stride_of(width: int) -> int:
     return (lines | 1) * CACHE_LINE
 
 
-def new_band(width: int) -> Band:
+def new_band(width: int, tints: Float32) -> Band:
     """Return scratch for bands of up to `BAND_ROWS` rows, from the arena of this thread."""
     take, stride = arena().take, stride_of(width)
     area = take("area", (BAND_ROWS, stride), np.float32)
     bits = take("bits", (4, BAND_ROWS, width // WORD + 1), np.uint64)
     area.fill(0.0)
     bits.fill(NONE)
-    return Band(take("planes", (4, BAND_ROWS * stride), np.float32), area, area.reshape(-1), bits)
+    return Band(take("planes", (4, BAND_ROWS * stride), np.float32), area, area.reshape(-1), bits, tints)
 
 
 def new_log(runs: int, need: int) -> Log:
@@ -105,7 +107,7 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
 
 
 @fast_inner
-def _box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any:
+def box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any:
     """Return first row, end row, first column and end column of what a run can touch in the band."""
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
     while slot >= 0:
@@ -168,10 +170,22 @@ def _fill(red: Any, green: Any, blue: Any, through: Any, paint: Any) -> None:
         through[i] *= rest
 
 
+@fast_shared
+def _fill_shaded(tints: Any, planes: Any, first: Any, last: Any, start: Any, alpha: Any) -> None:
+    """Do as `_fill` with the colours in `tints`."""
+    for i in range(np.uint64(first), np.uint64(last)):
+        through = planes[3, i]
+        for channel in range(3):
+            planes[channel, i] += through * alpha * tints[channel, np.uint64(start) + i]
+        planes[3, i] = through * (np.float32(1.0) - alpha)
+
+
 @fast_inner
-def _draw_inside(band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, paint: Any, mode: Any) -> Any:
+def _draw_inside(
+    band: Any, log: Any, ends: Any, row: int, begin: Any, end: int, paint: Any, start: Any, mode: Any
+) -> Any:
     """Composite, and log, a stretch that lies wholly inside the path. Returns the new ends of the log."""
-    band_bits, band_planes = band.bits, band.planes
+    band_bits, band_planes, tints = band.bits, band.planes, band.tints
     log_above, log_spans = log.above, log.spans
     cells, spans, shares = ends
     low, high = _visible(band_bits, row, begin, end)
@@ -186,7 +200,10 @@ def _draw_inside(band: Any, log: Any, ends: Any, row: int, begin: Any, end: int,
             spans += 1
             shares += last - first
         planes = band_planes
-        _fill(planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint)
+        if start < 0:
+            _fill(planes[0, first:last], planes[1, first:last], planes[2, first:last], planes[3, first:last], paint)
+        else:
+            _fill_shaded(tints, planes, first, last, start, paint[3])
         if paint[3] == 1.0:
             _hide(band_bits, row, begin, end, mode == KEEP_DEEP)
     return cells, spans, shares
@@ -206,9 +223,9 @@ def _draw_cell(planes: Any, pixel: int, share: Any, paint: Any) -> Any:
 
 
 @fast_inner
-def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rule: Any, mode: Any) -> Any:
+def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, start: Any, rule: Any, mode: Any) -> Any:
     """Composite the path whose signed areas are in the band, and clear them; returns the log's new ends."""
-    band_area, band_bits, band_planes = band.area, band.bits, band.planes
+    band_area, band_bits, band_planes, tints = band.area, band.bits, band.planes, band.tints
     log_cells, log_parts = log.cells, log.parts
     row, row_end, column, column_end = box
     even_odd, sense = rule
@@ -224,7 +241,7 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
             while bits != NONE:
                 x = word * WORD + lowest_bit(bits)
                 if inside and x > begin:
-                    ends = _draw_inside(band, log, ends, y, begin, x, paint, mode)
+                    ends = _draw_inside(band, log, ends, y, begin, x, paint, start, mode)
                 winding += band_area[y, x]
                 band_area[y, x] = 0.0
                 bit = bits & ~(bits - ONE)
@@ -237,6 +254,9 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
                     if band_bits[HIDDEN, y, word] & bit == NONE:
                         share, slope = coverage(winding, even_odd, sense)
                         pixel = y * band_area.shape[1] + x
+                        if start >= 0:
+                            place = start + pixel
+                            paint = (tints[0, place], tints[1, place], tints[2, place], paint[3])
                         seen = _draw_cell(band_planes, pixel, share, paint)
                         if mode != DRAW:
                             cells = ends[0]
@@ -246,7 +266,7 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, width: int, paint: Any, rul
                 turns = int(np.rint(winding))
                 inside = (turns & 1) != 0 if even_odd else turns != 0
         if inside and begin < width:
-            ends = _draw_inside(band, log, ends, y, begin, width, paint, mode)
+            ends = _draw_inside(band, log, ends, y, begin, width, paint, start, mode)
     return ends
 
 
@@ -259,7 +279,7 @@ def composite(
     rows: int,
     width: int,
     geometry: Any,  # of `flatten.Cut`
-    style: Any,  # (paints float32 [p, 4], even_odd bool [p], sign float32 [p], shown bool [p])
+    style: Any,  # as in `run_bands`
     mode: Any,  # DRAW, KEEP or KEEP_DEEP
 ) -> Any:
     """Draw a list of runs, front to back, into the band.
@@ -269,7 +289,7 @@ def composite(
     band_area, band_bits, band_planes = band.area, band.bits, band.planes
     log_cells, log_runs = log.cells, log.runs
     chords, link, run_path, run_head, run_link, _ = geometry
-    paints, even_odd, sign, shown = style
+    paints, even_odd, sign, shown, _, _, places = style
     band_planes[:3] = 0.0
     band_planes[3] = 1.0
     band_bits[HIDDEN:] = NONE
@@ -278,9 +298,9 @@ def composite(
     while run >= 0:
         path = run_path[run]
         if shown[path]:
-            box = _box(chords, link, run_head[run], top, rows, width)
-            if not _all_hidden(band_bits, box):
-                need = max(max(ends[0], ends[1]), ends[2]) + (box[1] - box[0]) * width
+            found = box(chords, link, run_head[run], top, rows, width)
+            if not _all_hidden(band_bits, found):
+                need = max(max(ends[0], ends[1]), ends[2]) + (found[1] - found[0]) * width
                 if mode != DRAW and need > len(log_cells):
                     return order, need
                 slot = run_head[run]
@@ -292,7 +312,7 @@ def composite(
                     log_runs[order, 0], log_runs[order, 1], log_runs[order, 2] = run, ends[0], ends[1]
                     order += 1
                 paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-                ends = _sweep(band, log, ends, box, width, paint, (even_odd[path], sign[path]), mode)
+                ends = _sweep(band, log, ends, found, width, paint, places[0, run], (even_odd[path], sign[path]), mode)
         run = run_link[run]
     if mode != DRAW:
         log_runs[order, 1], log_runs[order, 2] = ends[0], ends[1]

@@ -1,0 +1,120 @@
+"""Colour ramps fitted to sums over regions, and drawings that use them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layervec import Settings, ramps, vectorize
+from layervec.types import LinearGradient, Ramps, Solid
+
+
+def sums(pixels):
+    h, w, _ = pixels.shape
+    places = ramps.place_columns(pixels.astype(np.float32)).reshape(h * w, -1)
+    return np.array([float(h * w)]), pixels.reshape(h * w, 3).sum(0)[None], places.sum(0)[None]
+
+
+def ramped(h, w, angle, low, high, noise=0.0):
+    """A picture that changes from colour low to high along one direction."""
+    y, x = np.mgrid[0.5:h, 0.5:w]
+    t = np.cos(angle) * x + np.sin(angle) * y
+    t = (t - t.min()) / np.ptp(t)
+    pixels = np.asarray(low) + t[..., None] * (np.asarray(high) - np.asarray(low))
+    return pixels + np.random.default_rng(0).normal(0, noise, pixels.shape)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 2 * np.pi), st.integers(12, 60), st.integers(12, 60))
+def test_finds_direction_and_colours(angle, h, w):
+    pixels = ramped(h, w, angle, [0.2, 0.8, 0.3], [0.7, 0.1, 0.5], noise=0.01)
+    area, colours, places = sums(pixels)
+    found = ramps.fit(area, colours, places)
+    assert abs(found.direction[0] @ [np.cos(angle), np.sin(angle)]) > 0.99
+    square = np.array([(pixels**2).sum()])
+    left = ramps.error(square, area, colours, places, found)[0]
+    assert left == pytest.approx(h * w * 3 * 0.01**2, rel=0.4)
+    flat = ((pixels - pixels.mean((0, 1))) ** 2).sum()
+    assert ramps.saved(area, colours, places)[0] == pytest.approx(flat - left, rel=0.02)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_no_ramp_is_better_than_the_one_that_is_fitted(seed):
+    random = np.random.default_rng(seed)
+    pixels = random.random((9, 7, 3))
+    area, colours, places = sums(pixels)
+    square = np.array([(pixels**2).sum()])
+    best = ramps.fit(area, colours, places)
+    error = ramps.error(square, area, colours, places, best)[0]
+    for _ in range(10):
+        turned = best.direction[0] + random.normal(0, 0.3, 2)
+        turned /= np.linalg.norm(turned)
+        slope = best.slope * (1 + random.normal(0, 0.2))
+        other = ramps.Fitted(best.centre, best.colour, slope, turned[None], best.deviation)
+        # Regularised by the extent of a pixel, hence the margin.
+        assert error <= ramps.error(square, area, colours, places, other)[0] * 1.02
+
+
+def test_plain_regions_have_nothing_to_save():
+    area, colours, places = sums(np.full((8, 9, 3), 0.4))
+    assert ramps.saved(area, colours, places)[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_linear_gradients_run_downwards_and_cover_the_region():
+    found = ramps.linear(ramps.fit(*sums(ramped(40, 20, np.pi / 2, [0, 0, 0], [1, 1, 1]))))
+    x0, y0, x1, y1 = found.axis[0]
+    assert x0 == pytest.approx(10, abs=0.1)
+    assert x1 == pytest.approx(10, abs=0.1)
+    assert y0 == pytest.approx(0.4, abs=1)
+    assert y1 == pytest.approx(39.6, abs=1)
+    assert (found.colours[0, 0] < 0.05).all()
+    assert (found.colours[0, 2] > 0.95).all()
+
+
+def row(kind, colours):
+    offsets = np.array([[0, 0.5, 1, 1]], np.float32)
+    return Ramps(np.array([kind], np.int8), np.array([[1, 2, 3, 8]], np.float32), offsets, np.float32([colours]))
+
+
+def test_stops_that_do_not_show_go():
+    straight = row(ramps.LINEAR, [[0, 0, 0], [0.5, 0.5, 0.505], [1, 1, 1], [1, 1, 1]])
+    bent = row(ramps.LINEAR, [[0, 0, 0], [0.9, 0.5, 0.5], [1, 1, 1], [1, 1, 1]])
+    plain = row(ramps.LINEAR, [[0.5, 0.5, 0.5], [0.505, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
+    paints = np.array([[0.5, 0.5, 0.5, 1.0]])
+    two, three, none = (ramps.paint(paints, ramps.simplified(each), 0) for each in (straight, bent, plain))
+    assert isinstance(two, LinearGradient)
+    assert isinstance(three, LinearGradient)
+    assert [stop.offset for stop in two.stops] == [0, 1]
+    assert [stop.offset for stop in three.stops] == [0, 0.5, 1]
+    assert none == Solid(0.5, 0.5, 0.5)
+
+
+def shaded():
+    """A sky, and a ball before it, both shaded softly."""
+    picture = ramped(96, 120, np.pi / 2, [0.2, 0.3, 0.8], [0.95, 0.8, 0.6])
+    y, x = np.mgrid[0.5:96, 0.5:120]
+    ball = (x - 60) ** 2 + (y - 50) ** 2 < 28**2
+    picture[ball] = ramped(96, 120, 0.3, [0.1, 0.4, 0.1], [0.6, 1.0, 0.5])[ball]
+    return picture.astype(np.float32)
+
+
+def test_gradients_need_fewer_shapes():
+    def psnr(gradients):
+        result = vectorize(shaded(), Settings(paths=4, quality="draft", gradients=gradients))
+        from layervec.score import score
+
+        return result, score(result.svg, shaded()).psnr
+
+    (flat, flat_psnr), (graded, graded_psnr) = psnr("off"), psnr("auto")
+    assert "Gradient" not in flat.svg
+    assert "linearGradient" in graded.svg
+    assert graded_psnr > flat_psnr + 6
+
+
+def test_plain_colours_get_no_gradients():
+    picture = np.zeros((60, 80, 3), np.float32)
+    picture[10:40, 10:50] = [0.9, 0.2, 0.2]
+    assert "Gradient" not in vectorize(picture, Settings(paths=8, quality="draft", gradients="on")).svg
