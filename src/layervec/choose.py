@@ -281,23 +281,35 @@ def as_ramps(fitted: Sequence[Fitted | None]) -> Ramps:
     return found
 
 
-def rank(tree: RegionTree, pixels: Float32, nodes: Int64, parents: Int64, paints: Float64) -> Int64:
+def rank(
+    tree: RegionTree,
+    pixels: Float32,
+    nodes: Int64,
+    parents: Int64,
+    paints: Float64,
+    gradients: Ramps | None = None,
+) -> Int64:
     """Order shapes so that each adds the most to a drawing of those before it: indices int64 [k].
 
     nodes, parents, paints: tree nodes, index of the nearest shape around each (-1 for none) and straight RGBA.
-    Shapes count as their regions. pixels: premultiplied [h, w, c].
+    Shapes count as their regions, with the colour that their gradient has in the middle of each part.
+    pixels: premultiplied [h, w, c].
     """
     count, channels = len(nodes), pixels.shape[2]
-    colours = paints[:, :3] * paints[:, 3:]
+    colours = np.zeros((count, 3, channels))  # at the origin, and their change a px to the right and downwards
+    colours[..., :3] = ramps.planes(paints, gradients) * paints[:, None, 3:]
     if channels == 4:
-        colours = np.concatenate([colours, paints[:, 3:]], axis=1)
-    whole = node_sums(tree, np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2))[nodes]
+        colours[:, 0, 3] = paints[:, 3]
+    y, x = np.mgrid[0.5 : pixels.shape[0], 0.5 : pixels.shape[1]]
+    columns = [pixels, x[..., None], y[..., None], np.ones_like(pixels[..., :1])]
+    whole = node_sums(tree, np.concatenate(columns, axis=2))[nodes]
     cell = whole.copy()  # what lies in a shape but in none inside it
     for i in range(count):
         if parents[i] >= 0:
             cell[parents[i]] -= whole[i]
     area = np.maximum(cell[:, -1], 0.0)
-    mean = cell[:, :-1] / np.maximum(area, 1.0)[:, None]
+    mean = cell[:, :channels] / np.maximum(area, 1.0)[:, None]
+    where = np.concatenate([np.ones((count, 1)), cell[:, channels:-1] / np.maximum(area, 1.0)[:, None]], axis=1)
     depth = _depths(parents)
     around = np.zeros((count, count), dtype=bool)  # [i, j]: shape i is or lies around cell j
     for j in range(count):
@@ -306,7 +318,8 @@ def rank(tree: RegionTree, pixels: Float32, nodes: Int64, parents: Int64, paints
             around[i, j] = True
             i = int(parents[i])
     error = area * (mean**2).sum(axis=1)
-    with_shape = area * ((mean[None] - colours[:, None]) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
+    painted = np.einsum("jp,ipc->ijc", where, colours)
+    with_shape = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
     shown_depth = np.full(count, -1)
     order: list[int] = []
     left = np.ones(count, dtype=bool)

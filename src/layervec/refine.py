@@ -185,7 +185,8 @@ class _Run:
 
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""
-        order = rank(self.tree, self.pixels, plan.nodes, nest(self.tree, plan.nodes), plan.paints)
+        parents = nest(self.tree, plan.nodes)
+        order = rank(self.tree, self.pixels, plan.nodes, parents, plan.paints, plan.ramps)
         return plan.only(order)
 
     def _base(self, plan: Plan) -> int:
