@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layervec import Settings, ramps, vectorize
-from layervec.types import LinearGradient, Ramps, Solid
+from layervec.types import LINEAR, LinearGradient, Ramps, Solid
 
 
 def sums(pixels):
@@ -80,9 +80,9 @@ def row(kind, colours):
 
 
 def test_stops_that_do_not_show_go():
-    straight = row(ramps.LINEAR, [[0, 0, 0], [0.5, 0.5, 0.505], [1, 1, 1], [1, 1, 1]])
-    bent = row(ramps.LINEAR, [[0, 0, 0], [0.9, 0.5, 0.5], [1, 1, 1], [1, 1, 1]])
-    plain = row(ramps.LINEAR, [[0.5, 0.5, 0.5], [0.505, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
+    straight = row(LINEAR, [[0, 0, 0], [0.5, 0.5, 0.505], [1, 1, 1], [1, 1, 1]])
+    bent = row(LINEAR, [[0, 0, 0], [0.9, 0.5, 0.5], [1, 1, 1], [1, 1, 1]])
+    plain = row(LINEAR, [[0.5, 0.5, 0.5], [0.505, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
     paints = np.array([[0.5, 0.5, 0.5, 1.0]])
     two, three, none = (ramps.paint(paints, ramps.simplified(each), 0) for each in (straight, bent, plain))
     assert isinstance(two, LinearGradient)

@@ -213,9 +213,7 @@ def _settled(tree: RegionTree, plan: Plan, pixels: Float32) -> Int32:
 
     # The last region stands for unpainted canvas, so that the border of a cut-out settles like any other.
     colours = np.zeros((len(plan) + 1, 3, pixels.shape[2]), dtype=np.float32)
-    colours[:-1, :, :3] = ramps.planes(plan.paints, plan.ramps) * plan.paints[:, None, 3:]
-    if pixels.shape[2] == 4:
-        colours[:-1, 0, 3] = plan.paints[:, 3]
+    colours[:-1] = ramps.premultiplied(plan.paints, plan.ramps, pixels.shape[2])
     shown = seen(tree, plan.nodes)
     owner = np.where(shown < 0, len(plan), shown).astype(np.int32)
     settled = settle(owner, np.ascontiguousarray(pixels), colours, STIFFNESS, SETTLE_ROUNDS)

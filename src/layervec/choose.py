@@ -296,10 +296,7 @@ def rank(
     pixels: premultiplied [h, w, c].
     """
     count, channels = len(nodes), pixels.shape[2]
-    colours = np.zeros((count, 3, channels))  # at the origin, and their change a px to the right and downwards
-    colours[..., :3] = ramps.planes(paints, gradients) * paints[:, None, 3:]
-    if channels == 4:
-        colours[:, 0, 3] = paints[:, 3]
+    colours = ramps.premultiplied(paints, gradients, channels)
     y, x = np.mgrid[0.5 : pixels.shape[0], 0.5 : pixels.shape[1]]
     columns = [pixels, x[..., None], y[..., None], np.ones_like(pixels[..., :1])]
     whole = node_sums(tree, np.concatenate(columns, axis=2))[nodes]

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import ramps
-from layervec.ramps import RADIAL
-from layervec.types import Bool, Float32, Float64, Int64, Outline, Ramps, Scene
+from layervec.types import RADIAL, Bool, Float32, Float64, Int64, Outline, Ramps, Scene
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
 LAST_STEP = 0.04  # px, the same at its end
@@ -163,13 +162,13 @@ class _Axes:
     def __init__(self, count: int) -> None:
         self._adam = _Adam((count, 4))
 
-    def moved(self, ramps: Ramps, gradient: Float64, step: float) -> Ramps:
+    def moved(self, found: Ramps, gradient: Float64, step: float) -> Ramps:
         """Take one step of at most about AXIS_STEP * `step` px against dL/daxis; axes stay LEAST_AXIS px long."""
-        axis = ramps.axis - AXIS_STEP * step * self._adam(gradient)
+        axis = found.axis - AXIS_STEP * step * self._adam(gradient)
         length = np.linalg.norm(axis[:, 2:] - axis[:, :2], axis=1)
-        length = np.where(ramps.kind == RADIAL, axis[:, 2], length)
-        kept = np.where((length >= LEAST_AXIS)[:, None], axis, ramps.axis)
-        return replace(ramps, axis=kept.astype(np.float32))
+        length = np.where(found.kind == RADIAL, axis[:, 2], length)
+        kept = np.where((length >= LEAST_AXIS)[:, None], axis, found.axis)
+        return replace(found, axis=kept.astype(np.float32))
 
 
 class _Geometry:

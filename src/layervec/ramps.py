@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec.types import (
+    LINEAR,
+    SOLID,
     STOPS,
     Bool,
     Float32,
@@ -30,7 +32,6 @@ from layervec.types import (
 PLACES = 11  # sums a region: x, y, xx, xy, yy, x * rgb, y * rgb
 PIXEL_VARIANCE = 1 / 12  # px^2, of a place within its own pixel; keeps regions of a few pixels from steep slopes
 REACH = 1.7  # standard deviations from the centre to both ends; an even spread ends at 1.73
-SOLID, LINEAR, RADIAL = 0, 1, 2  # kinds
 LEAST_CHANGE = 3 / 255  # a gradient whose colours differ by less in every channel is one colour
 BEND = 4 / 255  # a stop that lies this close to the colours beside it goes
 
@@ -187,6 +188,15 @@ def simplified(ramps: Ramps | None) -> Ramps | None:
     return found
 
 
+def premultiplied(paints: Float64, ramps: Ramps | None, channels: int) -> Float64:
+    """Return `planes` times alpha, and alpha itself where there are four channels: [k, 3, channels]."""
+    found = np.zeros((len(paints), 3, channels))
+    found[..., :3] = planes(paints, ramps) * paints[:, None, 3:]
+    if channels == 4:
+        found[:, 0, 3] = paints[:, 3]
+    return found
+
+
 def only(ramps: Ramps | None, kept: Int64 | Bool) -> Ramps | None:
     """Return the rows of these paths, in this order; None stays None."""
     if ramps is None:
@@ -194,10 +204,8 @@ def only(ramps: Ramps | None, kept: Int64 | Bool) -> Ramps | None:
     return Ramps(ramps.kind[kept], ramps.axis[kept], ramps.offsets[kept], ramps.colours[kept])
 
 
-def filled(ramps: Ramps | None, others: Ramps) -> Ramps | None:
-    """Return the ramps with those of `others` where they have none; None stays None."""
-    if ramps is None:
-        return None
+def filled(ramps: Ramps, others: Ramps) -> Ramps:
+    """Return the ramps with those of `others` where they have none."""
     new = (ramps.kind == SOLID) & (others.kind != SOLID)
     return Ramps(
         np.where(new, others.kind, ramps.kind),

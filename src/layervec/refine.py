@@ -154,7 +154,8 @@ class _Run:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
         chooser = Chooser(self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price)
-        plan = replace(plan, ramps=ramps.filled(plan.ramps, as_ramps(chooser.upgrades(plan.nodes))))
+        if plan.ramps is not None:
+            plan = replace(plan, ramps=ramps.filled(plan.ramps, as_ramps(chooser.upgrades(plan.nodes))))
         room = max(0, budget - len(plan))
         swaps = int(SWAP_SHARE * len(plan))
         while len(chooser.picked) < room + swaps and chooser.pick():

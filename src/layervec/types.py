@@ -197,6 +197,7 @@ class Drawing:
 
 
 STOPS = 4  # most stops of a gradient
+SOLID, LINEAR, RADIAL = range(3)  # kinds of a row of `Ramps`
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,3 +99,15 @@ def shaded(given, seed, width, height):
         if last == 3 and rng.random() < 0.5:
             offsets[path, 2] = offsets[path, 1]
     return replace(given, ramps=Ramps(kind, axis, offsets, colours))
+
+
+def path_data(scene, path):
+    """Return one path of a scene as SVG path data."""
+    data = []
+    for contour in range(scene.paths[path], scene.paths[path + 1]):
+        p = scene.points[scene.contours[contour] : scene.contours[contour + 1]]
+        p = np.concatenate([p, p[:1]])
+        data.append(f"M{p[0, 0]:.5f} {p[0, 1]:.5f}")
+        data += ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
+        data.append("Z")
+    return "".join(data)

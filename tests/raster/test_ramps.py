@@ -9,7 +9,7 @@ import resvg_py
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from raster_scenes import blobs, moved, only, polygon, random_scene, rectangle, scene, shaded
+from raster_scenes import blobs, moved, only, path_data, polygon, random_scene, rectangle, scene, shaded
 
 from layervec import raster
 from layervec.raster import reference
@@ -305,13 +305,6 @@ def svg(drawn, size):
     """Return the scene as SVG text, holes and gradients included."""
     defs, parts = [], []
     for path in range(len(drawn)):
-        data = []
-        for contour in range(drawn.paths[path], drawn.paths[path + 1]):
-            p = drawn.points[drawn.contours[contour] : drawn.contours[contour + 1]]
-            p = np.concatenate([p, p[:1]])
-            data.append(f"M{p[0, 0]:.5f} {p[0, 1]:.5f}")
-            data += ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
-            data.append("Z")
         names = ("x1", "y1", "x2", "y2") if drawn.ramps.kind[path] == 1 else ("cx", "cy", "r")
         where = " ".join(f'{name}="{v:.5f}"' for name, v in zip(names, drawn.ramps.axis[path], strict=False))
         stops = []
@@ -322,7 +315,7 @@ def svg(drawn, size):
         defs.append(f'<{kind} id="g{path}" gradientUnits="userSpaceOnUse" {where}>{"".join(stops)}</{kind}>')
         fill = f'fill="url(#g{path})" fill-opacity="{drawn.paints[path, 3]:.5f}"'
         rule = ' fill-rule="evenodd"' if drawn.even_odd[path] else ""
-        parts.append(f'<path {fill}{rule} d="{"".join(data)}"/>')
+        parts.append(f'<path {fill}{rule} d="{path_data(drawn, path)}"/>')
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}">'
     return "".join([head, "<defs>", *defs, "</defs>", *parts, "</svg>"])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import resvg_py
 from PIL import Image
-from raster_scenes import blobs
+from raster_scenes import blobs, path_data
 
 from layervec import raster
 
@@ -19,16 +19,9 @@ def svg(drawn):
     """Return the scene as SVG text."""
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}">']
     for path in range(len(drawn)):
-        data = []
-        for contour in range(drawn.paths[path], drawn.paths[path + 1]):
-            p = drawn.points[drawn.contours[contour] : drawn.contours[contour + 1]]
-            p = np.concatenate([p, p[:1]])
-            data.append(f"M{p[0, 0]:.5f} {p[0, 1]:.5f}")
-            data += ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
-            data.append("Z")
         red, green, blue = np.round(drawn.paints[path, :3] * 255).astype(int)
         fill = f'fill="rgb({red},{green},{blue})" fill-opacity="{drawn.paints[path, 3]:.5f}"'
-        parts.append(f'<path {fill} d="{"".join(data)}"/>')
+        parts.append(f'<path {fill} d="{path_data(drawn, path)}"/>')
     return "".join([*parts, "</svg>"])
 
 

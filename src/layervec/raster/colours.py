@@ -21,8 +21,8 @@ from layervec import pool
 from layervec.compiled import fast_kernel
 from layervec.raster.passes import collect
 from layervec.raster.prepare import Prepared
-from layervec.raster.shades import SOLID, used
-from layervec.types import STOPS, Bool, Float32, Float64, Int64
+from layervec.raster.shades import used
+from layervec.types import SOLID, STOPS, Bool, Float32, Float64, Int64
 
 CHUNKS = 16  # pieces of work, fixed so that sums do not depend on the thread count
 MAX_ROUNDS = 500  # of conjugate gradients; tens are usual

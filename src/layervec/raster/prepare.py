@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from layervec import pool
 from layervec.raster import flatten, shades
-from layervec.types import STOPS, Float32, Float64, Ramps, Scene
+from layervec.types import LINEAR, RADIAL, SOLID, STOPS, Float32, Float64, Ramps, Scene
 
 MAX_SIDE = 32768  # px; pixel indices of a band must fit 32 bits and a span mask its row
 
@@ -109,7 +109,7 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
     if ramps is None:
         table, slots = np.empty((0, shades.COLUMNS)), np.arange(len(paints))
     else:
-        sizes = np.where(ramps.kind == shades.SOLID, 1, STOPS)
+        sizes = np.where(ramps.kind == SOLID, 1, STOPS)
         table, slots = shades.table(ramps), np.cumsum(sizes) - sizes
     style = (paints, even_odd, cut.sign, np.ones(len(paints), np.bool_), table, slots)
     return Prepared(cut, style, ramps, contours, width, height)
@@ -121,7 +121,7 @@ def _ramps(scene: Scene, count: int) -> Ramps | None:
         return None
     given = scene.ramps
     kind = np.asarray(given.kind)
-    if kind.shape != (count,) or not np.isin(kind, (shades.SOLID, shades.LINEAR, shades.RADIAL)).all():
+    if kind.shape != (count,) or not np.isin(kind, (SOLID, LINEAR, RADIAL)).all():
         raise ValueError(f"scene.ramps.kind must be 0, 1 or 2 for each of the {count} paths.")
     found = []
     for name, shape in (("axis", (4,)), ("offsets", (STOPS,)), ("colours", (STOPS, 3))):
@@ -130,10 +130,10 @@ def _ramps(scene: Scene, count: int) -> Ramps | None:
             raise ValueError(f"scene.ramps.{name} must be finite, with shape {[count, *shape]}, not {values.shape}.")
         found.append(values)
     axis, offsets, colours = found
-    shaded = offsets[kind != shades.SOLID]
+    shaded = offsets[kind != SOLID]
     if ((shaded < 0) | (shaded > 1)).any() or (np.diff(shaded, axis=1) < 0).any():
         raise ValueError("scene.ramps.offsets must lie in 0..1 and not fall.")
-    if (axis[kind == shades.RADIAL, 2] < 0).any():
+    if (axis[kind == RADIAL, 2] < 0).any():
         raise ValueError("The radius of a gradient must not be negative.")
     return Ramps(_plain(kind, np.int8), axis, offsets, colours)
 

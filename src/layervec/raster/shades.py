@@ -18,9 +18,8 @@ import numpy as np
 from layervec.compiled import fast_inner, fast_kernel
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.sweep import box
-from layervec.types import STOPS, Float64, Int64, Ramps
+from layervec.types import LINEAR, RADIAL, SOLID, STOPS, Float64, Int64, Ramps
 
-SOLID, LINEAR, RADIAL = range(3)  # kinds
 EVEN = 1e-6  # stops closer than this make a jump, this much before them so that rounding does not decide about it
 SHARP = 1e30  # rate of a blend at a jump
 BEFORE, BEYOND = np.float32(-1.0), np.float32(2.0)  # places further from 0..1 are as good as these
