@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from numba import njit
+from numba import extending, njit
 from numba.core import event
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
@@ -105,3 +105,11 @@ def shared(function: F) -> F:
 def fast_shared(function: F) -> F:
     """Compile `function` as `shared` does, with fast-math."""
     return cast(F, njit(**_CALLED, fastmath=True)(function))
+
+
+def instruction(typed: Callable[..., Any]) -> Any:
+    """Let kernels call what LLVM code stands for: `typed` returns its types, and the function that writes the code.
+
+    https://numba.readthedocs.io/en/stable/extending/low-level.html
+    """
+    return extending.intrinsic(typed)

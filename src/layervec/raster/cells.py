@@ -1,4 +1,4 @@
-"""The walk of one chord over the cells of a band: its signed area going in, its gradient coming out.
+"""The walk of one chord over the cells of a band: its signed area goes in, and what it went through is noted.
 
 Refuses to know about paths, paints and fill rules.
 
@@ -8,163 +8,139 @@ cell; the running sum along the row is the winding number, averaged over each ce
 positive, so that an outline that runs clockwise on screen has positive area. What lies left of the canvas
 counts as an upright edge at x = 0, what lies right of it not at all.
 
-`add_chord` and `chord_moments` must visit the same cells: change them together.
+Going back, each end of a chord needs the integral of 1 - t, or of t, over the part of it in every cell, for t from 0
+at its start to 1 at its end. What that takes is left in a `Walk`, so nothing is walked twice.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from layervec.compiled import fast_inner
-from layervec.raster.bits import ONE, span_mask
+from layervec.raster.bits import ONE, choose
+from layervec.raster.lanes import LANES
 
-# Bitmaps of a band, in the order of its `bits`: cells that no chord need run through but whose area may
-# differ from zero, cells that a chord runs through, pixels where nothing further down is wanted, pixels under
-# an opaque inside.
-TOUCHED, CROSSED, HIDDEN, COVERED = range(4)
-
-
-@fast_inner
-def _first_last(low: float, high: float, width: int) -> Any:
-    """Return the first and last cell of a stretch low .. high inside 0 .. width, for low < width."""
-    first, last = int(low), int(high)
-    if last > first and (high == last or last >= width):
-        last -= 1  # it ends on the border, not in the next cell
-    return first, last
+BLOCK_BITS = LANES.bit_length() - 1  # a pixel's column shifted down by this is its block's
+WORD_BITS = BLOCK_BITS + 6  # likewise, by this its word's in a bitmap
+NEVER, ANY = 2.0, 1.0  # a t that no chord reaches; a length that does not matter
 
 
-@fast_inner
-def _cross(bits: Any, row: int, first: int, last: int) -> None:
-    """Mark the cells first .. last of a row as crossed."""
-    for word in range(first >> 6, (last >> 6) + 1):
-        bits[CROSSED, row, word] |= span_mask(word, first, last + 1)
+class Walk(NamedTuple):
+    """What chords went through, cell by cell, chord after chord."""
+
+    pixels: Any  # int32 [.], number of the cell in its band
+    spans: Any  # float32 [2 * .], length of the chord's part in the cell as a share of it, and that times its mean t
+    ends: Any  # int32 [.], one past the last cell of each chord
 
 
 @fast_inner
-def _touch(bits: Any, row: int, cell: Any) -> None:
-    """Mark a cell whose area changes though no chord runs through it."""
-    bits[TOUCHED, row, cell >> 6] |= ONE << np.uint64(cell & 63)
+def _cells_between(a: float, b: float, low: float, most: int) -> Any:
+    """Return the first and last cell, counted from `low` and held in 0 .. most, on the way from a to b.
 
-
-@fast_inner
-def add_chord(x0: float, y0: float, x1: float, y1: float, top: int, width: int, area: Any, bits: Any) -> None:
-    """Add a chord to `area`, float32 [rows, width + 2 or more], whose first row is row `top` of the canvas.
-
-    Marks the cells that it runs through, and those whose area it changes besides, in `bits`, uint64 [2 or
-    more, rows, words].
+    What ends on a border does not reach the cell beyond it; what runs along one is in the cell that begins there.
     """
-    if y0 < y1:
-        low_x, low_y, high_x, high_y, sense = x0, y0, x1, y1, -1.0
-    else:
-        low_x, low_y, high_x, high_y, sense = x1, y1, x0, y0, 1.0
-    left, right = min(x0, x1), max(x0, x1)
-    if left >= width:
-        return
-    if low_y == high_y:  # it adds no area, yet moving it does
-        if right >= 0:
-            first, last = _first_last(max(left, 0.0), min(right, np.float64(width)), width)
-            _cross(bits, int(y0) - top, first, last)
-        return
-    y, end = max(low_y, np.float64(top)), min(high_y, np.float64(top + area.shape[0]))
-    row = int(y) - top
-    next_row = np.float64(top + row + 1)
-    single = y == low_y and high_y <= next_row  # most chords: in one row, with nothing to divide
-    slope = 0.0 if single else (high_x - low_x) / (high_y - low_y)
-    x = low_x if y == low_y else min(max(low_x + (y - low_y) * slope, left), right)
-    while y < end:
-        below = min(next_row, end)
-        x_below = high_x if below == high_y else min(max(low_x + (below - low_y) * slope, left), right)
-        _add_piece(min(x, x_below), max(x, x_below), sense * (below - y), row, width, area, bits)
-        x, y, row, next_row = x_below, below, row + 1, next_row + 1.0
+    first = choose(a <= b, np.floor(a), np.ceil(a) - 1.0)
+    last = choose(a < b, np.ceil(b) - 1.0, np.floor(b))
+    return min(max(int(first - low), 0), most), min(max(int(last - low), 0), most)
 
 
 @fast_inner
-def _add_piece(low: float, high: float, height: float, row: int, width: int, area: Any, bits: Any) -> None:
-    """Add the part of a chord inside one row, from x = low to high, of a signed height."""
-    per_x = 0.0
-    if low < 0 or high > width or int(low) + 1 < high:
-        per_x = height / (high - low) if high > low else 0.0
-    if low < 0:
-        outside = height if high < 0 else -low * per_x
-        area[row, 0] += outside
-        _touch(bits, row, np.int64(0))
-        if high < 0:
-            return
-        height -= outside
-        low = 0.0
-    if high > width:
-        if low >= width:
-            return
-        high = np.float64(width)
-        height = per_x * (high - low)
-    first, last = _first_last(low, high, width)
-    _cross(bits, row, first, last)
-    _touch(bits, row, last + 1)
-    carry = 0.0
-    for cell in range(first, last):
-        part = per_x * (cell + 1 - low)
-        right = part * 0.5 * (low + 1 - cell)
-        area[row, cell] += part - right + carry
-        height -= part  # so that the last cell gets all the rest, and sums along the row close
-        low, carry = np.float64(cell + 1), right
-    right = height * ((low + high) * 0.5 - last)
-    area[row, last] += height - right + carry
-    area[row, last + 1] += right
-
-
-@fast_inner
-def chord_moments(x0: float, y0: float, x1: float, y1: float, top: int, width: int, slopes: Any) -> Any:
-    """Return the sums over the cells of a chord of `slopes` times the integrals of 1 - t and of t.
-
-    slopes: float32 [rows, width + 2 or more], dL/d(signed area) of each cell, for rows top .. top + rows - 1.
-    """
-    near = far = 0.0
-    left, right = min(x0, x1), max(x0, x1)
-    low_y, high_y = min(y0, y1), max(y0, y1)
-    if left >= width or (low_y == high_y and left == right):
-        return near, far
-    y, end = max(low_y, np.float64(top)), min(high_y, np.float64(top + slopes.shape[0]))
-    row = int(y) - top
-    next_row = np.float64(top + row + 1)
-    single = y == low_y and high_y <= next_row
-    per_y = 0.0 if single else 1.0 / (y1 - y0)
-    slope = (x1 - x0) * per_y
-    t = 0.0 if single else (y - y0) * per_y
-    x = x0 if single else min(max(x0 + (y - y0) * slope, left), right)
-    while y < end or single:
-        below = min(next_row, end)
-        t_below = 1.0 if single else (below - y0) * per_y
-        x_below = x1 if single else min(max(x0 + (below - y0) * slope, left), right)
-        a, b = _piece_moments(x0, x1, x, x_below, t, t_below, row, width, slopes)
-        near += a
-        far += b
-        x, t, y, row, next_row, single = x_below, t_below, below, row + 1, next_row + 1.0, False
-    return near, far
-
-
-@fast_inner
-def _piece_moments(
-    x0: float, x1: float, xa: float, xb: float, ta: float, tb: float, row: int, width: int, slopes: Any
+def _walk(
+    chord: Any, begin: float, end: float, top: int, rows: int, width: int, stride: int, sink: Any, used: Any, keep: bool
 ) -> Any:
-    """Return what the part of a chord inside one row adds to its moments; t is ta at xa and tb at xb."""
-    low, high = min(xa, xb), max(xa, xb)
-    if low >= width or high < 0:
-        return 0.0, 0.0
-    cell, last = _first_last(max(low, 0.0), min(high, np.float64(width)), width)
-    if cell == last and low >= 0 and high <= width:
-        moment = slopes[row, cell] * abs(tb - ta)
-        far = moment * 0.5 * (ta + tb)
-        return moment - far, far
-    near = far = 0.0
-    low, high = max(low, 0.0), min(high, np.float64(width))
-    per_x = 1.0 / (x1 - x0)
-    while cell <= last:
-        until = min(np.float64(cell + 1), high)
-        moment = slopes[row, cell] * (until - low) * abs(per_x)
-        part = moment * ((low + until) * 0.5 - x0) * per_x
-        near += moment - part
-        far += part
-        low, cell = until, cell + 1
-    return near, far
+    """Add the part from t = begin to end of a chord, which lies inside the band; returns the cells used then.
+
+    At each step the nearer of the next borders to the side and up or down is crossed. That is decided without a
+    branch, as the processor could only guess: with branches for rows and cells this took twice as long.
+    """
+    x0, y0, dx, dy = chord
+    area, touched, words, pixels, spans = sink
+    column, last_column = _cells_between(x0 + begin * dx, x0 + end * dx, 0.0, width - 1)
+    row, last_row = _cells_between(y0 + begin * dy, y0 + end * dy, np.float64(top), rows - 1)
+    least_column, most_column = min(column, last_column), max(column, last_column)
+    least_row, most_row = min(row, last_row), max(row, last_row)  # rounding must lead nowhere else
+    per_x, per_y = 1.0 / choose(dx == 0.0, ANY, dx), 1.0 / choose(dy == 0.0, ANY, dy)
+    right, down = np.int64(dx > 0), np.int64(dy > 0)
+    t_x = choose(dx == 0.0, NEVER, (column + right - x0) * per_x)
+    t_y = choose(dy == 0.0, NEVER, (top + row + down - y0) * per_y)
+    per_x, per_y = abs(per_x), abs(per_y)
+    step_x, step_y, none, still = right + right - 1, down + down - 1, np.int64(0), 0.0
+    t = begin
+    for _ in range(most_column - least_column + most_row - least_row + 1):
+        until = min(min(t_x, t_y), end)
+        span, middle = until - t, 0.5 * (until + t)
+        height = -dy * span
+        beside = height * (x0 + dx * middle - column)
+        cell = np.uint64(row * stride + column)
+        area[cell] += np.float32(height - beside)
+        area[cell + ONE] += np.float32(beside)
+        touched[np.uint64(row * words + (column >> WORD_BITS))] |= ONE << np.uint64((column >> BLOCK_BITS) & 63)
+        if keep:
+            pixels[used], spans[used + used], spans[used + used + ONE] = cell, span, span * middle
+            used += ONE
+        t = until
+        to_side = t_x <= t_y
+        column = min(max(column + choose(to_side, step_x, none), least_column), most_column)
+        row = min(max(row + choose(to_side, none, step_y), least_row), most_row)
+        t_x, t_y = t_x + choose(t_x <= t_y, per_x, still), t_y + choose(t_y < t_x, per_y, still)
+    return used
+
+
+@fast_inner
+def _add_left(ya: float, yb: float, top: int, rows: int, stride: int, sink: Any) -> None:
+    """Add the part of a chord left of the canvas, from y = ya to yb."""
+    area, touched, words = sink[0], sink[1], sink[2]
+    low, high = max(min(ya, yb) - top, 0.0), min(max(ya, yb) - top, np.float64(rows))
+    row = int(low)
+    while row < high:
+        height = min(high, row + 1.0) - max(low, np.float64(row))
+        area[row * stride] += np.float32(height if ya > yb else -height)
+        touched[row * words] |= ONE
+        row += 1
+
+
+@fast_inner
+def add_chord(
+    x0: float,
+    y0: float,
+    x1: float,
+    y1: float,
+    top: int,
+    rows: int,
+    width: int,
+    stride: int,
+    sink: Any,
+    used: Any,  # uint64
+    keep: bool,
+) -> Any:
+    """Add a chord to the signed areas of a band whose first row is row `top` of the canvas.
+
+    The blocks of the cells that it runs through are marked as touched; the cell after may be in one that is not.
+
+    sink: (area float32 [rows * stride], stride at least width + 1; bitmap uint64 [rows * words] of touched blocks;
+    words; `pixels` and `spans` of a `Walk`). Notes the cells from number `used` on if `keep`; returns how many are
+    used then.
+    """
+    dx, dy = x1 - x0, y1 - y0
+    begin, end = 0.0, 1.0
+    if min(y0, y1) < top or max(y0, y1) > top + rows:
+        a, b = (top - y0) / dy, (top + rows - y0) / dy
+        begin, end = max(min(a, b), 0.0), min(max(a, b), 1.0)
+    if min(x0, x1) < 0 or max(x0, x1) >= width:
+        if min(x0, x1) >= width:
+            return used
+        if max(x0, x1) < 0:
+            _add_left(y0 + begin * dy, y0 + end * dy, top, rows, stride, sink)
+            return used
+        if dx != 0:
+            a, b = -x0 / dx, (width - x0) / dx
+            if dx > 0 and a > begin:
+                _add_left(y0 + begin * dy, y0 + min(a, end) * dy, top, rows, stride, sink)
+            elif dx < 0 and a < end:
+                _add_left(y0 + max(a, begin) * dy, y0 + end * dy, top, rows, stride, sink)
+            begin, end = max(begin, min(a, b)), min(end, max(a, b))
+    if begin > end or (dx == 0 and dy == 0):
+        return used
+    return _walk((x0, y0, dx, dy), begin, end, top, rows, width, stride, sink, used, keep)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from layervec.compiled import fast_inner, fast_shared
+from layervec.raster.lanes import LANES
 from layervec.raster.shades import BLEND, STEPS
-from layervec.raster.sweep import WHITE
+from layervec.raster.sweep import PART, WHITE
 from layervec.types import STOPS
 
 
@@ -60,7 +61,7 @@ def _chain(
     chain: (head int32 [N], link int32 [.], contributor int32 [.], weight float32 [.]), receives linked lists:
     head is the first entry of a pixel, link the next one, -1 ends a list.
     """
-    log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
+    log_cells, log_parts, log_spans, log_above, log_runs = log[0], log[1], log[2], log[3], log[4]
     filler[:] = -1
     chain[0][:] = -1
     paints, _, _, _, table, slots, places = style
@@ -69,35 +70,28 @@ def _chain(
     for run in range(count):
         path = run_path[log_runs[run, 0]]
         alpha, start = paints[path, 3], places[0, log_runs[run, 0]]
-        if start >= 0:
-            steps = int(table[path, STEPS])
-            for k in range(STOPS):
-                owner[colour + k] = slots[path] + k
-            spans = log_runs[run + 1, 2] - log_runs[run, 2]
-            for item in range(spans + log_runs[run + 1, 1] - log_runs[run, 1]):  # one place to call from
-                span, cell = log_runs[run, 2] + item, log_runs[run, 1] + item - spans
-                first = log_spans[span, 0] if item < spans else log_cells[cell]
-                for i in range(log_spans[span, 1] if item < spans else 1):
-                    weight = (
-                        log_above[log_spans[span, 2] + i] if item < spans else log_parts[cell, 0] * log_parts[cell, 1]
-                    )
-                    used = _push_stops(tints, start, steps, np.int64(first + i), colour, weight * alpha, used, chain)
-            colour += STOPS
-            continue
-        owner[colour] = slots[path]
-        for span in range(log_runs[run, 2], log_runs[run + 1, 2]):
-            begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
-            for i in range(length):
-                weight = log_above[place + i] * alpha
-                if weight == 1.0:
-                    filler[begin + i] = colour
-                elif weight > 0:
-                    used = _push(np.int64(begin + i), colour, weight, used, chain)
-        for cell in range(log_runs[run, 1], log_runs[run + 1, 1]):
-            weight = log_parts[cell, 0] * log_parts[cell, 1] * alpha
-            if weight > 0:
-                used = _push(np.int64(log_cells[cell]), colour, weight, used, chain)
-        colour += 1
+        colours = np.int64(STOPS if start >= 0 else 1)
+        steps = int(table[path, STEPS]) if start >= 0 else 0
+        for k in range(colours):
+            owner[colour + k] = slots[path] + k
+        spans = np.int64(log_runs[run + 1, 2] - log_runs[run, 2])
+        for item in range(spans + log_runs[run + 1, 1] - log_runs[run, 1]):  # one place to call from
+            span, cell = log_runs[run, 2] + item, log_runs[run, 1] + item - spans
+            first = np.int64(log_spans[span] if item < spans else log_cells[cell])
+            for i in range(LANES):
+                if item < spans:
+                    weight = log_above[span * LANES + i] * alpha
+                else:
+                    weight = log_parts[cell * PART + i] * log_parts[cell * PART + LANES + i] * alpha
+                if weight == 0:
+                    continue
+                if start >= 0:
+                    used = _push_stops(tints, start, steps, first + i, colour, weight, used, chain)
+                elif weight == 1.0:
+                    filler[first + i] = colour
+                else:
+                    used = _push(first + i, colour, weight, used, chain)
+        colour += colours
     return colour
 
 
@@ -138,9 +132,8 @@ def add_equations(
     stride: int,
     run_path: Any,  # int32 [r]
     style: Any,  # as in `run_bands`
-    tints: Any,  # of `Band`
+    band: Any,
     target: Any,  # float32 [3 or 4, h, w]
-    through: Any,  # float32 [N], transmittance below everything
     scratch: Any,  # (`filler`, `chain` and `owner` of `_chain`, square float64 [k, k]), k colours in a band
     triples: Any,  # (rows int64 [.], columns int64 [.], values float64 [.]), receive colours and W'W
     used: int,  # of `triples`
@@ -150,12 +143,12 @@ def add_equations(
     filler, head, link, contributor, weights, owner, square = scratch
     rows_out, columns_out, values_out = triples
     lists = (head, link, contributor, weights)
-    colours = _chain(log, count, run_path, style, tints, filler, owner, lists)
+    colours = _chain(log, count, run_path, style, band[5], filler, owner, lists)
     if used + colours * colours > len(values_out):
         return -(used + colours * colours)
     square[:colours, :colours] = 0.0
     chain = (filler, head, link, contributor, weights)
-    _gather(target, through, top, rows, stride, owner, chain, square, right)
+    _gather(target, band[3], top, rows, stride, owner, chain, square, right)
     for i in range(colours):
         for j in range(colours):
             if square[i, j] != 0:

@@ -19,9 +19,10 @@ import numpy as np
 from layervec import pool
 from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec.raster.arena import arena
-from layervec.raster.cells import chord_moments
+from layervec.raster.bits import ONE
 from layervec.raster.equations import add_equations
 from layervec.raster.flatten import BAND_ROWS
+from layervec.raster.lanes import LANES, load, splat, store, total
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
 from layervec.raster.shades import PULL, SUMS, TINT_ROWS, add_up_bands, shade_bands
@@ -30,7 +31,11 @@ from layervec.raster.sweep import (
     FIRST_LOG,
     KEEP,
     KEEP_DEEP,
+    ONE_PIXEL,
+    PART,
+    TWO,
     WHITE,
+    ZERO,
     Band,
     Log,
     composite,
@@ -44,79 +49,78 @@ FIRST_TINTS = 1 << 16  # pixels of paths with a gradient that are coloured at on
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
 
 
-@fast_shared
-def _emit(planes: Any, stride: int, image: Any, top: int) -> None:
-    """Write the band to `image`, float32 [3 or 4, h, w]: over white, or premultiplied with its alpha."""
-    channels, height, width = image.shape
-    ground = WHITE if channels == 3 else np.float32(0.0)
-    for y in range(min(BAND_ROWS, height - top)):
-        begin, end = y * stride, y * stride + width
-        through = planes[3, begin:end]
-        for channel in range(3):
-            source, sink = planes[channel, begin:end], image[channel, top + y]
-            for x in range(width):
-                sink[x] = source[x] + ground * through[x]
-        if channels == 4:
-            sink = image[3, top + y]
-            for x in range(width):
-                sink[x] = np.float32(1.0) - through[x]
-
-
-@fast_shared
-def _emit_pixels(planes: Any, stride: int, picture: Any, top: int) -> None:
+@fast_inner
+def _emit_pixels(band: Any, stride: int, picture: Any, top: int) -> None:
     """Write the band to `picture`, float32 [h, w, 4], premultiplied."""
     height, width, _ = picture.shape
     for y in range(min(BAND_ROWS, height - top)):
         begin, end = y * stride, y * stride + width
-        red, green, blue, through = (
-            planes[0, begin:end],
-            planes[1, begin:end],
-            planes[2, begin:end],
-            planes[3, begin:end],
-        )
+        red, green, blue, through = band[0][begin:end], band[1][begin:end], band[2][begin:end], band[3][begin:end]
         row = picture[top + y]
         for x in range(width):
             row[x, 0], row[x, 1], row[x, 2] = red[x], green[x], blue[x]
-            row[x, 3] = np.float32(1.0) - through[x]
+            row[x, 3] = ONE_PIXEL - through[x]
+
+
+@fast_inner
+def _emit(plane: Any, through: Any, ground: Any, image: Any) -> None:
+    """Write one channel of a row to `image`: over a ground, or without one."""
+    for x in range(len(image)):
+        image[x] = plane[x] + ground * through[x]
+
+
+@fast_inner
+def _compare(drawn: Any, wanted: Any, weight: Any, slope: Any) -> Any:
+    """Write d(loss)/d(image) of one channel of a row to `slope`, and return the loss."""
+    row = np.float32(0.0)
+    if len(weight):
+        for x in range(len(drawn)):
+            error = drawn[x] - wanted[x]
+            slope[x] = TWO * weight[x] * error
+            row += weight[x] * error * error
+    else:
+        for x in range(len(drawn)):
+            error = drawn[x] - wanted[x]
+            slope[x] = error + error
+            row += error * error
+    return row
 
 
 @fast_shared
-def _compare(image: Any, target: Any, weights: Any, top: int, stride: int, slopes: Any) -> Any:
-    """Write d(loss)/d(image) of a band to `slopes`, float32 [4, N], and return the band's loss."""
+def _upstream(task: int, band: Any, stride: int, top: int, target: Any, weights: Any, image: Any, slopes: Any) -> Any:
+    """Write the band to `image`, float32 [3 or 4, h, w], and d(loss)/d(image) to `slopes`; return the loss.
+
+    The drawing is over white, or premultiplied with its alpha. Right of the canvas `slopes` becomes 0.
+    """
     channels, height, width = image.shape
+    ground = WHITE if channels == 3 else ZERO
     loss: Any = 0.0
-    for y in range(top, min(top + BAND_ROWS, height)):
-        base = (y - top) * stride
+    for y in range(min(BAND_ROWS, height - top)):
+        begin, end = y * stride, y * stride + width
+        through = band[3][begin:end]
+        weight = weights[top + y] if len(weights) else weights.reshape(-1)
         for channel in range(channels):
-            drawn, wanted, slope = image[channel, y], target[channel, y], slopes[channel, base : base + width]
-            row = np.float32(0.0)
-            if len(weights):
-                weight = weights[y]
-                for x in range(width):
-                    error = drawn[x] - wanted[x]
-                    slope[x] = np.float32(2.0) * weight[x] * error
-                    row += weight[x] * error * error
+            drawn, slope = image[channel, top + y], slopes[channel, begin : begin + stride]
+            slope[width:] = ZERO
+            if channel == 0:
+                _emit(band[0][begin:end], through, ground, drawn)
+            elif channel == 1:
+                _emit(band[1][begin:end], through, ground, drawn)
+            elif channel == 2:
+                _emit(band[2][begin:end], through, ground, drawn)
             else:
                 for x in range(width):
-                    error = drawn[x] - wanted[x]
-                    slope[x] = error + error
-                    row += error * error
-            loss += row
+                    drawn[x] = ONE_PIXEL - through[x]
+            if task == PULLING:
+                wanted = target[channel, top + y]
+                for x in range(width):
+                    slope[x] = wanted[x]
+            else:
+                loss += _compare(drawn, target[channel, top + y], weight, slope)
     return loss
 
 
-@fast_shared
-def _take(target: Any, top: int, rows: int, stride: int, slopes: Any) -> None:
-    """Copy the rows of one band of `target`, which is d(loss)/d(image), to `slopes`, float32 [4, N]."""
-    width = target.shape[2]
-    for channel in range(target.shape[0]):
-        for y in range(rows):
-            source, sink = target[channel, top + y], slopes[channel, y * stride : y * stride + width]
-            for x in range(width):
-                sink[x] = source[x]
-
-
-@fast_shared
+@fast_inner
 def _ground(slopes: Any, channels: int, below: Any) -> None:
     """Start S with what lies below everything: white, or nothing where the drawing has its own alpha."""
     red, green, blue = slopes[0], slopes[1], slopes[2]
@@ -124,130 +128,104 @@ def _ground(slopes: Any, channels: int, below: Any) -> None:
         for i in range(len(below)):
             below[i] = (red[i] + green[i] + blue[i]) * WHITE
     else:
-        below[:] = 0.0
+        below[:] = ZERO
 
 
 @fast_inner
-def _span_back(slopes: Any, below: Any, above: Any, paint: Any, channels: int, with_alpha: bool) -> Any:
-    """Go back over one inside stretch: updates `below`; returns its sums of T g by channel and T (h - S)."""
-    red, green, blue, last = slopes
-    r, g, b, alpha = paint
-    sum_r = sum_g = sum_b = sum_a = np.float32(0.0)
-    n = len(above)
-    if not with_alpha and channels == 3:
-        for i in range(n):
-            t = above[i]
-            sum_r += t * red[i]
-            sum_g += t * green[i]
-            sum_b += t * blue[i]
-            below[i] = r * red[i] + g * green[i] + b * blue[i]
-        return sum_r, sum_g, sum_b, sum_a
-    opaque = np.float32(0.0) if channels == 3 else np.float32(1.0)
-    for i in range(n):
-        t = above[i]
-        sum_r += t * red[i]
-        sum_g += t * green[i]
-        sum_b += t * blue[i]
-        gain = r * red[i] + g * green[i] + b * blue[i] + opaque * last[i] - below[i]
-        sum_a += t * gain
-        below[i] += alpha * gain
-    return sum_r, sum_g, sum_b, sum_a
+def _colour(paint: Any, start: Any, place: Any, tints: Any) -> Any:
+    """Return the lanes of red, green and blue of a block of a path."""
+    if start >= 0:
+        at = np.uint64(start) + place
+        return load(tints[0], at), load(tints[1], at), load(tints[2], at)
+    return splat(paint[0]), splat(paint[1]), splat(paint[2])
+
+
+@fast_inner
+def _pull_tints(tints: Any, at: Any, pull: Any, red: Any, green: Any, blue: Any) -> None:
+    """Leave the weighted dL/d(colour) of a block in `tints`."""
+    store(tints[PULL], at, pull * red)
+    store(tints[PULL + 1], at, pull * green)
+    store(tints[PULL + 2], at, pull * blue)
 
 
 @fast_inner
 def _spans_back(
-    log: Any, first: int, last: int, slopes: Any, below: Any, paint: Any, channels: int, with_alpha: bool
+    log: Any, first: Any, last: Any, slopes: Any, below: Any, paint: Any, channels: int, by_alpha: bool, shade: Any
 ) -> Any:
-    """Go back over the inside stretches of one path; returns its sums for the paint."""
-    log_above, log_spans = log.above, log.spans
-    alpha = paint[3]
-    red = green = blue = opacity = 0.0
+    """Go back over the inside blocks of one path: updates `below`; returns its sums for the paint."""
+    log_spans, log_above = log[2], log[3]
+    start, tints = shade
+    red = green = blue = opacity = splat(ZERO)
+    alpha = splat(paint[3])
     for span in range(first, last):
-        begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
-        end = begin + length
-        parts = (slopes[0, begin:end], slopes[1, begin:end], slopes[2, begin:end], slopes[3, begin:end])
-        r, g, b, a = _span_back(
-            parts,
-            below[begin:end],
-            log_above[place : place + length],
-            paint,
-            channels,
-            with_alpha or alpha < 1.0,
-        )
-        red += r
-        green += g
-        blue += b
-        opacity += a
-    return red * alpha, green * alpha, blue * alpha, opacity
+        place = np.uint64(log_spans[span])
+        seen = load(log_above, np.uint64(span * LANES))
+        red_slope, green_slope, blue_slope = load(slopes[0], place), load(slopes[1], place), load(slopes[2], place)
+        red += seen * red_slope
+        green += seen * green_slope
+        blue += seen * blue_slope
+        r, g, b = _colour(paint, start, place, tints)
+        gain = r * red_slope + g * green_slope + b * blue_slope
+        if channels == 4:
+            gain += load(slopes[3], place)
+        if by_alpha:
+            under = load(below, place)
+            gain -= under
+            opacity += seen * gain
+            gain = under + alpha * gain
+        store(below, place, gain)
+        if start >= 0:
+            _pull_tints(tints, np.uint64(start) + place, seen * alpha, red_slope, green_slope, blue_slope)
+    return total(red) * paint[3], total(green) * paint[3], total(blue) * paint[3], total(opacity)
 
 
 @fast_inner
 def _cells_back(
-    log: Any,
-    first: int,
-    last: int,
-    slopes: Any,
-    below: Any,
-    paint: Any,
-    channels: int,
-    start: Any,
-    tints: Any,
-    edges: Any,
+    log: Any, first: Any, last: Any, slopes: Any, below: Any, paint: Any, channels: int, shade: Any, edges: Any
 ) -> Any:
-    """Go back over the crossed cells of a path: fills `edges` with dL/d(area); returns sums for the paint."""
-    log_cells, log_parts = log.cells, log.parts
-    red_slope, green_slope, blue_slope, last_slope = slopes[0], slopes[1], slopes[2], slopes[3]
-    r, g, b, alpha = paint
-    red = green = blue = opacity = 0.0
+    """Go back over the touched blocks of a path: fills `edges` with dL/d(area); returns sums for the paint."""
+    log_cells, log_parts = log[0], log[1]
+    start, tints = shade
+    red = green = blue = opacity = splat(ZERO)
+    alpha = splat(paint[3])
     for cell in range(first, last):
-        pixel = log_cells[cell]
-        seen, share, slope = log_parts[cell, 0], log_parts[cell, 1], log_parts[cell, 2]
-        red_here, green_here, blue_here, under = red_slope[pixel], green_slope[pixel], blue_slope[pixel], below[pixel]
-        at = start + pixel
-        if start >= 0:
-            r, g, b = tints[0, at], tints[1, at], tints[2, at]
-        gain = r * red_here + g * green_here + b * blue_here - under
+        place, part = np.uint64(log_cells[cell]), np.uint64(cell * PART)
+        seen, share = load(log_parts, part), load(log_parts, part + np.uint64(LANES))
+        slope = load(log_parts, part + np.uint64(2 * LANES))
+        red_slope, green_slope, blue_slope = load(slopes[0], place), load(slopes[1], place), load(slopes[2], place)
+        under = load(below, place)
+        r, g, b = _colour(paint, start, place, tints)
+        gain = r * red_slope + g * green_slope + b * blue_slope - under
         if channels == 4:
-            gain += last_slope[pixel]
-        edges[pixel] = slope * alpha * seen * gain
+            gain += load(slopes[3], place)
+        store(edges, place, slope * alpha * seen * gain)
         weight = seen * share
-        if start >= 0:
-            pull = alpha * weight
-            tints[PULL, at], tints[PULL + 1, at], tints[PULL + 2, at] = (
-                pull * red_here,
-                pull * green_here,
-                pull * blue_here,
-            )
-        red += weight * red_here
-        green += weight * green_here
-        blue += weight * blue_here
+        red += weight * red_slope
+        green += weight * green_slope
+        blue += weight * blue_slope
         opacity += weight * gain
-        below[pixel] = under + alpha * share * gain
-    return red * alpha, green * alpha, blue * alpha, opacity
+        store(below, place, under + alpha * share * gain)
+        if start >= 0:
+            _pull_tints(tints, np.uint64(start) + place, weight * alpha, red_slope, green_slope, blue_slope)
+    return total(red) * paint[3], total(green) * paint[3], total(blue) * paint[3], total(opacity)
 
 
 @fast_inner
-def _shaded_spans_back(
-    log: Any, first: int, last: int, slopes: Any, below: Any, alpha: Any, channels: int, tints: Any, start: Any
-) -> Any:
-    """Do as `_spans_back` for a path with a gradient; its sums by colour are left in `tints`, pixel by pixel."""
-    log_above, log_spans = log.above, log.spans
-    opacity: Any = 0.0
-    for span in range(first, last):
-        pixel, place = np.uint64(log_spans[span, 0]), np.uint64(log_spans[span, 2])
-        at = np.uint64(start) + pixel
-        for i in range(np.uint64(log_spans[span, 1])):
-            weight, under = log_above[place + i], below[pixel + i]
-            gain = -under
-            if channels == 4:
-                gain += slopes[3, pixel + i]
-            for channel in range(3):
-                slope = slopes[channel, pixel + i]
-                gain += tints[channel, at + i] * slope
-                tints[PULL + channel, at + i] = alpha * weight * slope
-            opacity += weight * gain
-            below[pixel + i] = under + alpha * gain
-    return opacity
+def _chords_back(log: Any, order: Any, slot: Any, link: Any, edges: Any, moments: Any) -> None:
+    """Add up what the cells that each chord of a run went through say of its ends."""
+    log_runs, pixels, shares, ends = log[4], log[5], log[6], log[7]
+    cell, chord = np.uint64(log_runs[order, 3]), np.int64(log_runs[order, 4])
+    while slot >= 0:
+        both, far = ZERO, ZERO
+        end = np.uint64(ends[chord])
+        while cell < end:
+            edge = edges[np.uint64(pixels[cell])]
+            both += edge * shares[cell + cell]
+            far += edge * shares[cell + cell + ONE]
+            cell += ONE
+        moments[slot, 0], moments[slot, 1] = both - far, far
+        chord += 1
+        slot = link[slot]
 
 
 @fast_shared
@@ -255,8 +233,6 @@ def _back(
     band: Any,
     log: Any,
     count: int,  # logged runs
-    top: int,
-    width: int,
     geometry: Any,
     style: Any,
     channels: int,
@@ -267,41 +243,34 @@ def _back(
     paint_sums: Any,  # float64 [r, 4], receives an answer
 ) -> None:
     """Carry d(loss)/d(image) of one band back to its chords and paints."""
-    log_cells, log_runs = log.cells, log.runs
-    edges, flat_edges, tints = band.area, band.flat, band.tints
-    chords, link, run_path, run_head, _, _ = geometry
+    log_cells, log_runs = log[0], log[4]
+    edges, tints = band[4], band[5]
+    _, link, run_path, run_head, _, _ = geometry
     paints, places = style[0], style[6]
+    zero = splat(ZERO)
     for order in range(count - 1, -1, -1):
         run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        start = places[0, run]
+        shade = (places[0, run], tints)
         first, last = log_runs[order, 2], log_runs[order + 1, 2]
-        if first < last and start < 0:
-            found = _spans_back(log, first, last, slopes, below, paint, channels, with_alpha)
+        if first < last:
+            by_alpha = with_alpha or paint[3] < 1.0
+            found = _spans_back(log, first, last, slopes, below, paint, channels, by_alpha, shade)
             for k in range(PAINT_SUMS):
                 paint_sums[run, k] += found[k]
-        elif first < last:
-            by_alpha = _shaded_spans_back(log, first, last, slopes, below, paint[3], channels, tints, start)
-            paint_sums[run, 3] += by_alpha
         first, last = log_runs[order, 1], log_runs[order + 1, 1]
         if first < last:
-            found = _cells_back(log, first, last, slopes, below, paint, channels, start, tints, flat_edges)
+            found = _cells_back(log, first, last, slopes, below, paint, channels, shade, edges)
             for k in range(PAINT_SUMS):
                 paint_sums[run, k] += found[k]
-        if start >= 0:
+            _chords_back(log, order, run_head[run], link, edges, moments)
+            for cell in range(first, last):
+                store(edges, np.uint64(log_cells[cell]), zero)
+        if shade[0] >= 0:
             paint_sums[run, :3] = 0.0
         if not with_alpha and paint[3] == 1.0:
             paint_sums[run, 3] = 0.0  # half of it would be worse than none
-        if first == last:
-            continue
-        slot = run_head[run]
-        while slot >= 0:
-            c = chords[slot]
-            moments[slot, 0], moments[slot, 1] = chord_moments(c[0], c[1], c[2], c[3], top, width, edges)
-            slot = link[slot]
-        for cell in range(first, last):
-            flat_edges[log_cells[cell]] = 0.0
 
 
 # Tasks of `run_bands`. PULLING: `target` is d(loss)/d(image) itself. COLLECTING: the equations of `colours`.
@@ -332,10 +301,9 @@ def run_bands(
 
     Returns where in `chosen` it stopped, the triples used, and the room that log and triples must have to go on.
     """
-    planes, area, flat, bits, tints = scratch[0]
-    log = Log(*scratch[1])
+    band, log = Band(*scratch[0]), Log(*scratch[1])
     slopes, below = scratch[2]
-    stride = area.shape[1]
+    stride = len(band.area) // BAND_ROWS
     height, width = image.shape[0 if task == DRAWING else 1], image.shape[1 if task == DRAWING else 2]
     mode = KEEP_DEEP if with_alpha or task == MEASURING else KEEP
     if task == DRAWING:
@@ -343,46 +311,26 @@ def run_bands(
     while position < len(chosen):
         top = chosen[position] * BAND_ROWS
         rows = min(BAND_ROWS, height - top)
-        band = Band(planes, area[:rows], flat, bits, tints)  # chords end where the canvas does
-        count, room = composite(band, log, geometry[5][chosen[position]], top, rows, width, geometry, style, mode)
+        front = geometry[5][chosen[position]]
+        count, room = composite(band, log, front, top, rows, width, stride, geometry, style, mode)
         if room > 0:
             return position, used, room, np.int64(0)
         if task == COLLECTING:
             added = add_equations(
-                log, count, rows, top, stride, geometry[2], style, tints, target, planes[3], chain, triples, used, right
+                log, count, rows, top, stride, geometry[2], style, band, target, chain, triples, used, right
             )
             if added < 0:
                 return position, used, np.int64(0), -added
             used = added
         elif task == DRAWING:
-            _emit_pixels(planes, stride, image, top)
+            _emit_pixels(band, stride, image, top)
         else:
-            _emit(planes, stride, image, top)
-            if task == PULLING:
-                _take(target, top, rows, stride, slopes)
-            else:
-                losses[chosen[position]] = _compare(image, target, weights, top, stride, slopes)
+            losses[chosen[position]] = _upstream(task, band, stride, top, target, weights, image, slopes)
             if task == MEASURING:
-                measure(
-                    log, count, geometry[2], style[0], tints, style[6], slopes, weights, top, stride, below, run_sums
-                )
+                measure(log, count, geometry[2], style, band, slopes, weights, top, stride, below, run_sums)
             else:
                 _ground(slopes, len(image), below[0])
-                _back(
-                    band,
-                    log,
-                    count,
-                    top,
-                    width,
-                    geometry,
-                    style,
-                    len(image),
-                    with_alpha,
-                    slopes,
-                    below[0],
-                    moments,
-                    run_sums,
-                )
+                _back(band, log, count, geometry, style, len(image), with_alpha, slopes, below[0], moments, run_sums)
         position += 1
     return position, used, np.int64(0), np.int64(0)
 
@@ -514,8 +462,8 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
         if position == until:
             tints, until = _shaded(prepared, shown, position, chosen, places)
         scratch = _scratch(prepared, 0, need, tints)
-        # Cells and pixels of spans both become entries, hence twice the room of the log.
-        chain = _chain(scratch[0][0].shape[1], 2 * spread * len(scratch[1][0]), most)
+        # Touched and inside blocks both become entries, hence twice the room of the log.
+        chain = _chain(len(scratch[0][0]), 2 * spread * LANES * len(scratch[1][0]), most)
         position, used, more, more_triples = run_bands(
             COLLECTING,
             False,

@@ -12,61 +12,58 @@ from typing import Any
 import numpy as np
 
 from layervec.compiled import fast_inner, fast_shared
-from layervec.raster.sweep import WHITE
+from layervec.raster.flatten import BAND_ROWS
+from layervec.raster.lanes import LANES, load, splat, store, total
+from layervec.raster.sweep import ONE_PIXEL, PART, WHITE, ZERO
 
 
 @fast_inner
-def _weigh(pixel: Any, seen: Any, opacity: Any, colour: Any, slopes: Any, weight: Any, below: Any) -> Any:
-    """Return the loss's change at one pixel where a path of this opacity goes; puts the path into `below`."""
-    change = np.float32(0.0)
+def _weigh(place: Any, seen: Any, opacity: Any, paint: Any, start: Any, band: Any, slopes: Any, below: Any) -> Any:
+    """Return the loss's change in one block where a path of this opacity goes; puts the path into `below`."""
+    # Planes are free once they are written out: `red` holds the weights of pixels.
+    weight, tints, change = load(band[0], place), band[5], splat(ZERO)
     for channel in range(below.shape[0]):
-        step = below[channel, pixel] - colour[channel]
-        moved = seen * opacity * step
-        change += moved * (slopes[channel, pixel] + weight * moved)
-        below[channel, pixel] -= opacity * step
+        colour = splat(ONE_PIXEL if channel == 3 else paint[channel])
+        if start >= 0 and channel < 3:
+            colour = load(tints[channel], np.uint64(start) + place)
+        under = load(below[channel], place)
+        step = opacity * (under - colour)
+        moved = seen * step
+        change += moved * (load(slopes[channel], place) + weight * moved)
+        store(below[channel], place, under - step)
     return change
 
 
 @fast_inner
-def _measure(
-    log: Any,
-    order: int,
-    paint: Any,
-    start: Any,
-    tints: Any,
-    slopes: Any,
-    weights: Any,
-    top: int,
-    stride: int,
-    below: Any,
-) -> Any:
+def _measure(log: Any, order: int, paint: Any, start: Any, band: Any, slopes: Any, below: Any) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
-    log_above, log_cells, log_parts, log_runs, log_spans = log.above, log.cells, log.parts, log.runs, log.spans
-    colour = (paint[0], paint[1], paint[2], np.float32(1.0))
-    alpha = paint[3]
-    area = change = 0.0
-    weight = np.float32(1.0)
-    for span in range(log_runs[order, 2], log_runs[order + 1, 2]):
-        begin, length, place = log_spans[span, 0], log_spans[span, 1], log_spans[span, 2]
-        row = begin // stride
-        for i in range(length):
-            if start >= 0:
-                at = start + begin + i
-                colour = (tints[0, at], tints[1, at], tints[2, at], np.float32(1.0))
-            if len(weights):
-                weight = weights[top + row, begin - row * stride + i]
-            area += alpha * log_above[place + i]
-            change += _weigh(begin + i, log_above[place + i], alpha, colour, slopes, weight, below)
-    for cell in range(log_runs[order, 1], log_runs[order + 1, 1]):
-        pixel, seen, opacity = np.int64(log_cells[cell]), log_parts[cell, 0], alpha * log_parts[cell, 1]
-        if len(weights):
-            weight = weights[top + pixel // stride, pixel % stride]
+    log_cells, log_parts, log_spans, log_above, log_runs = log[0], log[1], log[2], log[3], log[4]
+    alpha = splat(paint[3])
+    area = change = splat(ZERO)
+    spans = np.int64(log_runs[order + 1, 2] - log_runs[order, 2])
+    for item in range(spans + log_runs[order + 1, 1] - log_runs[order, 1]):  # one place to call from
+        if item < spans:
+            span = log_runs[order, 2] + item
+            place, seen, opacity = np.uint64(log_spans[span]), load(log_above, np.uint64(span * LANES)), alpha
+        else:
+            cell = log_runs[order, 1] + item - spans
+            place, part = np.uint64(log_cells[cell]), np.uint64(cell * PART)
+            seen, opacity = load(log_parts, part), alpha * load(log_parts, part + np.uint64(LANES))
         area += opacity * seen
-        if start >= 0:
-            at = start + pixel
-            colour = (tints[0, at], tints[1, at], tints[2, at], np.float32(1.0))
-        change += _weigh(pixel, seen, opacity, colour, slopes, weight, below)
-    return area, change
+        change += _weigh(place, seen, opacity, paint, start, band, slopes, below)
+    return total(area), total(change)
+
+
+@fast_inner
+def _spread(weights: Any, top: int, stride: int, plane: Any) -> None:
+    """Write the weights of a band's pixels to `plane`, float32 [N], with 0 right of the canvas; 1 if there are none."""
+    plane[:] = ONE_PIXEL
+    if len(weights):
+        height, width = weights.shape
+        for y in range(min(BAND_ROWS, height - top)):
+            row, weight = plane[y * stride : y * stride + width], weights[top + y]
+            for x in range(width):
+                row[x] = weight[x]
 
 
 @fast_shared
@@ -74,9 +71,8 @@ def measure(
     log: Any,
     count: int,  # logged runs
     run_path: Any,  # int32 [r]
-    paints: Any,  # float32 [p, 4]
-    tints: Any,  # of `Band`
-    places: Any,  # see `shade_bands`
+    style: Any,  # as in `run_bands`
+    band: Any,  # written out already
     slopes: Any,  # float32 [4, N], d(loss)/d(image) of the band
     weights: Any,  # float32 [h, w], or [0, 0] for none
     top: int,
@@ -85,11 +81,11 @@ def measure(
     found: Any,  # float64 [r, 2 or more], receives area and change of each run
 ) -> None:
     """Measure every path of one band."""
-    log_runs = log.runs
-    below[:] = WHITE if len(below) == 3 else np.float32(0.0)
+    log_runs, paints, places = log[4], style[0], style[6]
+    below[:] = WHITE if len(below) == 3 else ZERO
+    _spread(weights, top, stride, band[0])
     for order in range(count - 1, -1, -1):
         run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        start = places[0, run]
-        found[run, 0], found[run, 1] = _measure(log, order, paint, start, tints, slopes, weights, top, stride, below)
+        found[run, 0], found[run, 1] = _measure(log, order, paint, places[0, run], band, slopes, below)
