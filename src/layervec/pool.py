@@ -27,6 +27,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
+def parts(size: int, least: int, threads: int | None) -> int:
+    """Return how many threads, of at most `threads`, should share `size` pieces of work: at least `least` each."""
+    return max(1, min(threads or os.cpu_count() or 1, size // least))
+
+
 def run(job: Callable[[int, int], None], threads: int | None) -> None:
     """Call job(start, step) once for each thread, the first on the caller's own; None means one a core."""
     global _pool

@@ -34,7 +34,7 @@ __all__ = [
     "survey",
 ]
 
-FLATNESS = 0.1  # px, how far a chord may leave its curve: less than a border pixel of 8 bits shows on average
+FLATNESS = 0.12  # px, how far a chord may leave its curve, to either side: border pixels change by a few 1/255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +115,7 @@ def render(
     from layervec.raster.passes import DRAWING, run
     from layervec.raster.prepare import prepare
 
-    prepared = prepare(scene, width, height, tolerance)
+    prepared = prepare(scene, width, height, tolerance, threads)
     image = np.empty((height, width, 4), np.float32)
     run(DRAWING, prepared, np.empty((0, 0, 0), np.float32), None, False, image, threads)
     return image
@@ -137,7 +137,7 @@ def render_with_grad(
         if upstream.shape != (height, width, 4):
             raise ValueError(f"d_image must have shape [{height}, {width}, 4], not {list(upstream.shape)}.")
         planar = np.ascontiguousarray(upstream.transpose(2, 0, 1))
-        prepared = prepare(scene, width, height, tolerance)
+        prepared = prepare(scene, width, height, tolerance, threads)
         _, moments, paints, sums = run(PULLING, prepared, planar, None, True, np.empty_like(planar), threads)
         return Gradients(prepared.points_gradient(moments, threads), paints, _ramp_gradients(prepared, sums))
 
@@ -164,7 +164,7 @@ def fit_pass(
 
     height, width = _size(target)
     wanted, weight = planes(target, "target", (3, 4), height, width), pixel_weights(weights, height, width)
-    prepared = prepare(scene, width, height, tolerance)
+    prepared = prepare(scene, width, height, tolerance, threads)
     image = np.empty_like(wanted)
     loss, moments, paints, sums = run(FITTING, prepared, wanted, weight, with_alpha, image, threads)
     return FitPass(loss, image, prepared.points_gradient(moments, threads), paints, _ramp_gradients(prepared, sums))
@@ -184,7 +184,7 @@ def survey(
 
     height, width = _size(target)
     wanted, weight = planes(target, "target", (3, 4), height, width), pixel_weights(weights, height, width)
-    prepared = prepare(scene, width, height, tolerance)
+    prepared = prepare(scene, width, height, tolerance, threads)
     _, _, found, _ = run(MEASURING, prepared, wanted, weight, True, np.empty_like(wanted), threads)
     return Survey(found[:, 0].copy(), found[:, 1].copy())
 
@@ -217,7 +217,7 @@ def solve_paints(
 
     height, width = _size(target)
     wanted = planes(target, "target", (3, 4), height, width)
-    prepared = prepare(scene, width, height, tolerance)
+    prepared = prepare(scene, width, height, tolerance, threads)
     if not ridge >= 0:
         raise ValueError(f"ridge must be at least 0, not {ridge}.")
     if visible is not None and subsets is not None:

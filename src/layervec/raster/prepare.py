@@ -15,9 +15,8 @@ from layervec import pool
 from layervec.raster import flatten, shades
 from layervec.types import LINEAR, RADIAL, SOLID, STOPS, Float32, Float64, Ramps, Scene
 
+SEGMENTS_A_PULL = 4096  # to carry back in a thread; with fewer it takes longer to ask a second one for help
 MAX_SIDE = 32768  # px; pixel indices of a band must fit 32 bits and a span mask its row
-
-SLOTS_A_THREAD = 10000  # with fewer, asking a second thread to help takes longer than doing all alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +67,7 @@ class Prepared:
                 number, step, moments, cut.geometry[0], cut.counts, cut.first, cut.steps, self.contours, gradient
             )
 
-        pool.run(job, threads if len(moments) > SLOTS_A_THREAD else 1)
+        pool.run(job, pool.parts(len(cut.counts), SEGMENTS_A_PULL, threads))
         return gradient
 
 
@@ -87,7 +86,7 @@ def _offsets(values: Any, name: str, count: int, step: int) -> NDArray[np.int64]
     return found
 
 
-def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared:
+def prepare(scene: Scene, width: int, height: int, tolerance: float, threads: int | None = 1) -> Prepared:
     """Check a scene and cut it up for a canvas of width x height px; raises ValueError."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise ValueError(f"The canvas must be 1 to {MAX_SIDE} px a side, not {width} x {height}.")
@@ -105,7 +104,7 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float) -> Prepared
     if paints.shape != (len(paths) - 1, 4) or even_odd.shape != (len(paths) - 1,):
         raise ValueError(f"scene.paints and scene.even_odd must have one row for each of the {len(paths) - 1} paths.")
     ramps = _ramps(scene, len(paints))
-    cut = flatten.cut_up(points, contours, paths, width, height, tolerance)
+    cut = flatten.cut_up(points, contours, paths, width, height, tolerance, threads)
     if ramps is None:
         table, slots = np.empty((0, shades.COLUMNS)), np.arange(len(paints))
     else:

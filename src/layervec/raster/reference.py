@@ -1,7 +1,6 @@
 """The rasteriser once more in plain NumPy, one full picture a path: what the kernels must agree with.
 
-Short and obvious before fast; tests use it, the pipeline never does. It refuses to know about bands, threads
-and
+Short and obvious before fast; tests use it, the pipeline never does. It refuses to know about bands, threads and
 kernels: it shares no code with them, only the mathematics. All pictures are float64.
 """
 
@@ -13,9 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from layervec.raster import FLATNESS
 from layervec.types import STOPS, Bool, Float64, Scene
 
-KINK = 1e-5  # signed area this close to a kink of the fill rule takes the slope of its inner side
+KINK = 1e-5  # signed area this close to a kink of the fill rule takes the slope of the side below
 MAX_CHORDS = 1024  # of one segment
 EVEN = 1e-6  # stops closer than this are a jump, this much before them so that rounding does not decide about it
 
@@ -25,7 +25,7 @@ class Chord:
     """A straight piece of a segment: `blend` turns the four points of the segment into its two ends."""
 
     ends: Float64  # [2, 2]
-    blend: Float64  # [2, 4], Bernstein weights
+    blend: Float64  # [2, 4]
     nodes: tuple[int, int, int, int]  # indices of the segment's points
 
 
@@ -38,9 +38,13 @@ def flatten(scene: Scene, path: int, tolerance: float) -> list[Chord]:
             nodes = (a, a + 1, a + 2, a + 3 if a + 3 < end else start)
             p = scene.points[list(nodes)].astype(np.float64)
             bend = max(np.hypot(*(p[0] - 2 * p[1] + p[2])), np.hypot(*(p[1] - 2 * p[2] + p[3])))
-            count = max(1, math.ceil(min(math.sqrt(0.75 * bend / tolerance), MAX_CHORDS)))
+            need = 6 * bend / tolerance
+            count = max(1, math.ceil(min(math.sqrt(need / 8), 0.5 + math.sqrt(0.25 + need / 12), MAX_CHORDS)))
             t = np.linspace(0, 1, count + 1)
             blend = np.stack([(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3], axis=1)
+            turn = 6 * np.stack([1 - t, 3 * t - 2, 1 - 3 * t, t], axis=1)  # second derivative
+            if count > 1:  # ends between two chords go to the outer side, so that the area is right
+                blend[1:count] -= turn[1:count] * min(1 / (12 * count * (count - 1)), 1 / (8 * count**2))
             chords += [Chord(blend[i : i + 2] @ p, blend[i : i + 2], nodes) for i in range(count)]
     return chords
 
@@ -97,8 +101,8 @@ def coverage(area: Float64, even_odd: bool, sign: float) -> tuple[Float64, Float
     slope = np.where(size < KINK, sign, np.sign(area))
     if even_odd:
         turn = size % 2
-        rising = turn <= 1 + KINK
-        return np.where(rising, np.minimum(turn, 1), 2 - turn), np.where(rising, slope, -slope)
+        rising = (turn <= 1 + KINK) & ((turn >= KINK) | (size < 1))
+        return np.where(turn <= 1 + KINK, np.minimum(turn, 1), 2 - turn), np.where(rising, slope, -slope)
     return np.minimum(size, 1), np.where(size <= 1 + KINK, slope, 0)
 
 
@@ -194,7 +198,7 @@ def hats(scene: Scene, path: int, width: int, height: int) -> tuple[Float64, Flo
     return shares, by_place, by_offset
 
 
-def render(scene: Scene, width: int, height: int, *, tolerance: float = 0.1) -> Float64:
+def render(scene: Scene, width: int, height: int, *, tolerance: float = FLATNESS) -> Float64:
     """Draw a scene: [height, width, 4], premultiplied RGBA."""
     picture: Float64 = layers(scene, width, height, tolerance).below[-1]
     return picture
@@ -211,7 +215,7 @@ class Slopes:
     colours: Float64  # [p, STOPS, 3]
 
 
-def gradients(scene: Scene, width: int, height: int, d_image: Float64, *, tolerance: float = 0.1) -> Slopes:
+def gradients(scene: Scene, width: int, height: int, d_image: Float64, *, tolerance: float = FLATNESS) -> Slopes:
     """Return the derivatives of a loss, given d(loss)/d(image) [h, w, 4]."""
     found = layers(scene, width, height, tolerance)
     points, paints = np.zeros(scene.points.shape), np.zeros(scene.paints.shape)

@@ -123,7 +123,7 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
     """Return coverage and its slope by signed area: min(|a|, 1), or a folded into 0..1 for even-odd.
 
     At a kink both slopes are right. The one that lets an edge on a pixel border move is taken, as outlines
-    of pixel regions start there: at 0 the sense of the whole path, at 1 that of the side below. Coverage there is 0 or
+    of pixel regions start there: at 0 the sense of the whole path, elsewhere that of the side below. Coverage there is 0 or
     1 for certain, so that what is opaque hides, and rounding shows nowhere.
     """
     zero, one, kink = splat(ZERO), splat(ONE_PIXEL), splat(KINK)
@@ -133,7 +133,8 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
     if even_odd:
         turn = size - splat(TWO) * round_down(size * splat(HALF))
         share = if_less(most, turn, splat(TWO) - turn, turn)
-        slope = if_less(most, turn, zero - slope, slope)
+        falls = zero - slope
+        slope = if_less(most, turn, falls, if_less(turn, kink, if_less(size, one, slope, falls), slope))
     else:
         share = size
         slope = if_less(most, size, zero, slope)
