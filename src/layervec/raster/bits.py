@@ -39,6 +39,17 @@ def choose(_typing: Any, condition: Any, yes: Any, no: Any) -> Any:
     return yes(types.boolean, yes, yes), generate
 
 
+@instruction
+def claim(_typing: Any, counter: Any) -> Any:
+    """Return counter[0] of an int64 array and add 1 to it; no two threads get the same."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", data, ir.IntType(64)(1), "monotonic")
+
+    return types.int64(counter), generate
+
+
 @fast_inner
 def span_mask(word: int, begin: int, end: int) -> Any:
     """Return the bits of word number `word` that lie in begin .. end - 1, of which it has some."""

@@ -24,6 +24,7 @@ from layervec.raster.lanes import LANES
 
 BLOCK_BITS = LANES.bit_length() - 1  # a pixel's column shifted down by this is its block's
 WORD_BITS = BLOCK_BITS + 6  # likewise, by this its word's in a bitmap
+NEARLY = 1e-9  # px; what is closer to a border than this is on it
 NEVER, ANY = 2.0, 1.0  # a t that no chord reaches; a length that does not matter
 
 
@@ -36,14 +37,13 @@ class Walk(NamedTuple):
 
 
 @fast_inner
-def _cells_between(a: float, b: float, low: float, most: int) -> Any:
-    """Return the first and last cell, counted from `low` and held in 0 .. most, on the way from a to b.
+def _cells_between(a: float, b: float, most: int) -> Any:
+    """Return the first and last cell, held in 0 .. most, on the way from a to b.
 
     What ends on a border does not reach the cell beyond it; what runs along one is in the cell that begins there.
     """
-    first = choose(a <= b, np.floor(a), np.ceil(a) - 1.0)
-    last = choose(a < b, np.ceil(b) - 1.0, np.floor(b))
-    return min(max(int(first - low), 0), most), min(max(int(last - low), 0), most)
+    inward = choose(a < b, NEARLY, choose(a > b, -NEARLY, 0.0))
+    return min(max(int(a + inward), 0), most), min(max(int(b - inward), 0), most)
 
 
 @fast_inner
@@ -57,8 +57,8 @@ def _walk(
     """
     x0, y0, dx, dy = chord
     area, touched, words, pixels, spans = sink
-    column, last_column = _cells_between(x0 + begin * dx, x0 + end * dx, 0.0, width - 1)
-    row, last_row = _cells_between(y0 + begin * dy, y0 + end * dy, np.float64(top), rows - 1)
+    column, last_column = _cells_between(x0 + begin * dx, x0 + end * dx, width - 1)
+    row, last_row = _cells_between(y0 - top + begin * dy, y0 - top + end * dy, rows - 1)
     least_column, most_column = min(column, last_column), max(column, last_column)
     least_row, most_row = min(row, last_row), max(row, last_row)  # rounding must lead nowhere else
     per_x, per_y = 1.0 / choose(dx == 0.0, ANY, dx), 1.0 / choose(dy == 0.0, ANY, dy)

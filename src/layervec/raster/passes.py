@@ -19,7 +19,7 @@ import numpy as np
 from layervec import pool
 from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec.raster.arena import arena
-from layervec.raster.bits import ONE
+from layervec.raster.bits import ONE, claim
 from layervec.raster.equations import add_equations
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.lanes import LANES, load, splat, store, total
@@ -281,7 +281,8 @@ DRAWING, PULLING, FITTING, MEASURING, COLLECTING = range(5)
 def run_bands(
     task: int,
     with_alpha: bool,  # also find the gradient by the alpha of opaque paths
-    position: int,  # where to begin in `chosen`
+    position: int,  # in `chosen`, where to begin; -1 to claim it
+    claims: Any,  # int64 [1], the first place in `chosen` that no thread has claimed
     chosen: Any,  # int64 [.], the bands to work on
     geometry: Any,  # of `flatten.Cut`
     style: Any,  # as in `Prepared`, and places of `shade_bands`
@@ -308,6 +309,8 @@ def run_bands(
     mode = KEEP_DEEP if with_alpha or task == MEASURING else KEEP
     if task == DRAWING:
         mode = DRAW
+    if position < 0:
+        position = claim(claims)
     while position < len(chosen):
         top = chosen[position] * BAND_ROWS
         rows = min(BAND_ROWS, height - top)
@@ -331,7 +334,7 @@ def run_bands(
             else:
                 _ground(slopes, len(image), below[0])
                 _back(band, log, count, geometry, style, len(image), with_alpha, slopes, below[0], moments, run_sums)
-        position += 1
+        position = claim(claims)
     return position, used, np.int64(0), np.int64(0)
 
 
@@ -412,37 +415,48 @@ def run(
     places = _places(prepared)
     nothing = (_chain(0, 0, 0), _triples(0))
 
-    def job(number: int, step: int) -> None:
-        chosen, position, need = prepared.share(number, step), 0, FIRST_LOG
+    def work(position: int, claims: Int64, chosen: Int64, tints: Float32) -> None:
+        need = FIRST_LOG
         while position < len(chosen):
-            first = position
+            position, _, more, _ = run_bands(
+                task,
+                with_alpha,
+                position,
+                claims,
+                chosen,
+                geometry,
+                (*prepared.style, places),
+                _scratch(prepared, len(target), need, tints),
+                target,
+                weight,
+                image,
+                losses,
+                moments,
+                by_run,
+                np.empty((0, 3)),
+                *nothing,
+                0,
+            )
+            need = max(need, 2 * more)
+
+    def shaded_job(number: int, step: int) -> None:
+        chosen, first = prepared.by_cost()[number::step], 0
+        while first < len(chosen):
             tints, until = _shaded(prepared, prepared.style[3], first, chosen, places)
-            while position < until:
-                position, _, more, _ = run_bands(
-                    task,
-                    with_alpha,
-                    position,
-                    chosen[:until],
-                    geometry,
-                    (*prepared.style, places),
-                    _scratch(prepared, len(target), need, tints),
-                    target,
-                    weight,
-                    image,
-                    losses,
-                    moments,
-                    by_run,
-                    np.empty((0, 3)),
-                    *nothing,
-                    0,
-                )
-                need = max(need, 2 * more)
+            work(-1, np.array([first]), chosen[:until], tints)
             if len(ramp_sums) and prepared.ramps is not None:
                 kinds, table, stride = prepared.ramps.kind, prepared.style[4], stride_of(prepared.width)
                 add_up_bands(first, chosen[:until], stride, geometry, kinds, table, tints, places, ramp_sums)
+            first = until
         arena().trim()
 
-    pool.run(job, threads)
+    claims, chosen, none = np.zeros(1, np.int64), prepared.by_cost(), np.empty((TINT_ROWS, 0), np.float32)
+
+    def job(_number: int, _step: int) -> None:
+        work(-1, claims, chosen, none)
+        arena().trim()
+
+    pool.run(job if prepared.ramps is None else shaded_job, threads)
     owner, paths = geometry[2], prepared.paths
     by_path = [np.bincount(owner, by_run[:, k], paths) for k in range(PAINT_SUMS)]
     of_ramps = np.zeros((paths if shaded else 0, SUMS))
@@ -458,9 +472,11 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
     spread = 1 if prepared.ramps is None else 2  # colours of one path in one pixel
     right, places = np.zeros((prepared.colours, 3)), _places(prepared)
     triples, position, until, used, need = _triples(most * most), 0, 0, 0, FIRST_LOG
+    claims = np.zeros(1, np.int64)
     while position < len(chosen):
         if position == until:
             tints, until = _shaded(prepared, shown, position, chosen, places)
+            claims[0], position = position, -1
         scratch = _scratch(prepared, 0, need, tints)
         # Touched and inside blocks both become entries, hence twice the room of the log.
         chain = _chain(len(scratch[0][0]), 2 * spread * LANES * len(scratch[1][0]), most)
@@ -468,6 +484,7 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
             COLLECTING,
             False,
             position,
+            claims,
             chosen[:until],
             geometry,
             (*prepared.style[:3], shown, *prepared.style[4:], places),
@@ -487,5 +504,7 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
         if more_triples:
             rows, columns, values = (np.resize(part, 2 * more_triples) for part in triples)
             triples = rows, columns, values
+        if position >= until:
+            position = until
     arena().trim()
     return triples[0][:used], triples[1][:used], triples[2][:used], right

@@ -45,17 +45,9 @@ class Prepared:
         """Number of colours: one a path, or `STOPS` where it has a gradient."""
         return self.paths + (STOPS - 1) * (0 if self.ramps is None else int(np.count_nonzero(self.ramps.kind)))
 
-    def share(self, number: int, parts: int) -> NDArray[np.int64]:
-        """Return the bands of one of `parts` shares that cost about as much, whoever asks."""
-        costs = self.cut.load[:, 0] + self.width  # a slot costs about as much as a column of a band
-        if parts == 1:
-            return np.arange(len(costs))
-        sums = [0] * parts
-        owner = np.empty(len(costs), np.int64)
-        for band in np.argsort(-costs, kind="stable"):
-            owner[band] = sums.index(min(sums))
-            sums[owner[band]] += int(costs[band])
-        return np.flatnonzero(owner == number)
+    def by_cost(self) -> NDArray[np.int64]:
+        """Return all bands, the dearest first, so that threads which take one after another end at the same time."""
+        return np.argsort(-self.cut.load[:, 0], kind="stable")
 
     def points_gradient(self, moments: Float64, threads: int | None) -> Float64:
         """Carry the moments of every slot back to the points: float64 [n, 2]."""

@@ -123,8 +123,8 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
     """Return coverage and its slope by signed area: min(|a|, 1), or a folded into 0..1 for even-odd.
 
     At a kink both slopes are right. The one that lets an edge on a pixel border move is taken, as outlines
-    of pixel regions start there: at 0 the sense of the whole path, elsewhere that of the side below. Coverage there is 0 or
-    1 for certain, so that what is opaque hides, and rounding shows nowhere.
+    of pixel regions start there: at 0 the sense of the whole path, elsewhere that of the side below. Coverage that
+    rounding keeps from 0 or 1 becomes that, so that what is opaque hides.
     """
     zero, one, kink = splat(ZERO), splat(ONE_PIXEL), splat(KINK)
     most = splat(ONE_PIXEL + KINK)
