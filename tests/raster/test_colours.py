@@ -84,3 +84,25 @@ def test_hidden_and_fixed_paths_keep_their_prior():
     assert found[0] == pytest.approx([0.1, 0.2, 0.3])
     assert found[1] == pytest.approx([0.25] * 3, abs=1e-6)
     assert found[2] == pytest.approx([0.7] * 3)
+
+
+def test_overlaps_are_the_products_of_weights():
+    drawn = random_scene(3, 9, WIDTH, HEIGHT)
+    weights = weight_matrix(drawn)
+    found = raster.overlaps(drawn, WIDTH, HEIGHT)
+    wanted = np.triu(weights.T @ weights, 1)
+    got = np.zeros_like(wanted)
+    got[found.pairs[:, 0], found.pairs[:, 1]] = found.weight
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+    assert (found.weight > 0).all()
+    assert (found.pairs[:, 0] < found.pairs[:, 1]).all()
+
+
+def test_overlaps_see_neighbours_and_not_what_is_hidden():
+    ground, left, right = rectangle(0, 0, 60, 44), rectangle(5, 5, 20.5, 30), rectangle(20.5, 5, 40, 30)
+    under = rectangle(22, 10, 30, 20)
+    drawn = scene([[ground], [under], [left], [right]], [(0, 0, 0, 1)] * 4)
+    found = raster.overlaps(drawn, WIDTH, HEIGHT)
+    assert [2, 3] in found.pairs.tolist()  # one column of pixels is half of each
+    assert 1 not in found.pairs
+    assert found.weight[found.pairs.tolist().index([2, 3])] == pytest.approx(25 * 0.5 * 0.25)  # half shines through

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layervec.types import Bool, Float32, Float64, Scene
+from layervec.types import Bool, Float32, Float64, Int64, Scene
 
 if TYPE_CHECKING:
     from layervec.raster.prepare import Prepared
@@ -25,9 +25,11 @@ __all__ = [
     "Colours",
     "FitPass",
     "Gradients",
+    "Overlaps",
     "RampGradients",
     "Survey",
     "fit_pass",
+    "overlaps",
     "render",
     "render_with_grad",
     "solve_paints",
@@ -102,6 +104,18 @@ class Survey:
 
     area: Float64  # [p]
     removal: Float64  # [p]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """Which paths meet in a pixel, and how much.
+
+    pairs: int64 [k, 2], the lower path first; each pair once, in order.
+    weight: float64 [k], px, the sum over pixels of the product of both compositing weights.
+    """
+
+    pairs: Int64  # [k, 2]
+    weight: Float64  # [k]
 
 
 def render(
@@ -187,6 +201,19 @@ def survey(
     prepared = prepare(scene, width, height, tolerance, threads)
     _, _, found, _ = run(MEASURING, prepared, wanted, weight, True, np.empty_like(wanted), threads)
     return Survey(found[:, 0].copy(), found[:, 1].copy())
+
+
+def overlaps(
+    scene: Scene, width: int, height: int, *, threads: int | None = None, tolerance: float = FLATNESS
+) -> Overlaps:
+    """Find all pairs of paths that show in the same pixel: neighbours along their border, and what shines through.
+
+    A path that is hidden wherever the other one is makes no pair with it. Arguments and errors as in `render`.
+    """
+    from layervec.raster import colours
+    from layervec.raster.prepare import prepare
+
+    return Overlaps(*colours.overlaps(prepare(scene, width, height, tolerance, threads), threads))
 
 
 def solve_paints(

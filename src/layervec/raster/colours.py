@@ -93,6 +93,18 @@ def equations(
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(values), np.sum(rights, axis=0)
 
 
+def overlaps(prepared: Prepared, threads: int | None) -> tuple[Int64, Float64]:
+    """Return pairs of paths, int64 [k, 2], and the sums of the products of their weights, float64 [k]."""
+    paths, nothing = prepared.paths, np.zeros((3, prepared.height, prepared.width), np.float32)
+    rows, columns, values, _ = equations(prepared, nothing, np.ones(paths, np.bool_), threads)
+    owner = np.searchsorted(prepared.style[5], np.arange(prepared.colours), side="right") - 1
+    low, high = np.sort([owner[rows], owner[columns]], axis=0)
+    apart = low != high
+    keys, place = np.unique(low[apart] * paths + high[apart], return_inverse=True)
+    weight = np.bincount(place, values[apart], len(keys)).astype(np.float64)
+    return np.stack([keys // max(paths, 1), keys % max(paths, 1)], axis=1), weight
+
+
 def solve(
     prepared: Prepared,
     target: Float32,  # [3 or 4, h, w]
