@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from layervec import ramps
+from layervec.raster import Strokes
 from layervec.types import STOPS, Ramps, Scene
 
 THIRDS = np.array([0.0, 1 / 3, 2 / 3])[:, None]
@@ -111,3 +112,31 @@ def path_data(scene, path):
         data += ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
         data.append("Z")
     return "".join(data)
+
+
+def open_line(nodes):
+    """Return the centre line [3 k + 1, 2] of straight segments through k + 1 nodes."""
+    nodes = np.asarray(nodes, dtype=np.float64)
+    return np.concatenate([(nodes[:-1, None] + THIRDS * np.diff(nodes, axis=0)[:, None]).reshape(-1, 2), nodes[-1:]])
+
+
+def circle(centre, radius):
+    """Return a circle of four cubics, right to 0.03 %."""
+    kappa = 0.5522847498
+    quarter = np.array([(1, 0), (1, kappa), (kappa, 1), (0, 1), (-kappa, 1), (-1, kappa)])
+    return np.asarray(centre) + radius * np.concatenate([quarter, -quarter])
+
+
+def strokes(paths, widths, closed=None, alpha=1.0, **options):
+    """Return black strokes: `paths` is a list of lists of centre lines; by default those of 3 k points are closed."""
+    lines = [np.asarray(line, dtype=np.float64) for path in paths for line in path]
+    shut = [len(line) % 3 == 0 for line in lines] if closed is None else closed
+    return Strokes(
+        np.concatenate(lines),
+        np.cumsum([0] + [len(line) for line in lines]),
+        np.broadcast_to(np.array(shut, np.bool_), len(lines)).copy(),
+        np.cumsum([0] + [len(path) for path in paths]),
+        np.array(widths, dtype=np.float64),
+        np.tile(np.array([0, 0, 0, alpha], np.float32), (len(paths), 1)),
+        **options,
+    )

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from layervec.raster.scenes import stack
+from layervec.raster.strokes import STROKE_FLATNESS, StrokeGradients, Strokes, outline_strokes
 from layervec.types import Bool, Float32, Float64, Int64, Scene
 
 if TYPE_CHECKING:
@@ -22,17 +24,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FLATNESS",
+    "STROKE_FLATNESS",
     "Colours",
     "FitPass",
     "Gradients",
     "Overlaps",
     "RampGradients",
+    "StrokeGradients",
+    "Strokes",
     "Survey",
     "fit_pass",
+    "outline_strokes",
     "overlaps",
     "render",
     "render_with_grad",
     "solve_paints",
+    "stack",
     "survey",
 ]
 
