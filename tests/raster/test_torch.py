@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from raster_scenes import blobs, random_scene, scene
+from raster_scenes import blobs, random_scene, scene, shaded, strokes
 
 from layervec import raster
 from layervec.raster import reference
@@ -64,13 +64,9 @@ def test_without_torch_the_import_names_the_extra():
 @pytest.mark.parametrize("translucent", [True, False])
 def test_gradcheck(torch, translucent):
     drawn = curved(translucent)
-    rows, columns = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
-    waves = torch.stack([torch.sin(0.11 * (k + 1) * rows + 0.13 * (4 - k) * columns) for k in range(4)], dim=-1)
 
     def smooth(points, paints):
-        # Sums over the picture: single pixels have kinks wherever an edge meets the corner of one.
-        image = draw(drawn, points, paints, tolerance=1e-3)
-        return (waves * image).sum(dim=(0, 1))
+        return (waves(torch) * draw(drawn, points, paints, tolerance=1e-3)).sum(dim=(0, 1))
 
     assert torch.autograd.gradcheck(smooth, tensors(torch, drawn), eps=1e-2, atol=1e-3, rtol=1e-2)
 
@@ -95,6 +91,158 @@ def test_value_and_gradient_match_the_oracle(torch, dtype, background):
     for values, gradient in ((points, slopes.points), (paints, slopes.paints)):
         assert values.grad.dtype == values.dtype == image.dtype == getattr(torch, dtype)
         assert np.abs(values.grad.numpy() - gradient).max() <= 1e-5 * np.abs(gradient).max()
+
+
+def tensor_ramps(torch, drawn, dtype="float64"):
+    """Return the gradients of a scene with leaves that ask for gradients."""
+    from layervec.raster.torch import Ramps
+
+    parts = (drawn.ramps.axis, drawn.ramps.offsets, drawn.ramps.colours)
+    leaves = (torch.tensor(values, dtype=getattr(torch, dtype), requires_grad=True) for values in parts)
+    return Ramps(torch.tensor(drawn.ramps.kind), *leaves)
+
+
+def waves(torch):
+    """Return smooth weights for sums over the picture: single pixels have kinks where an edge meets their corner."""
+    rows, columns = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
+    return torch.stack([torch.sin(0.11 * (k + 1) * rows + 0.13 * (4 - k) * columns) for k in range(4)], dim=-1)
+
+
+@pytest.mark.parametrize("kinds", [(1, 2), (2, 1), (0, 1)])
+def test_gradcheck_of_gradients(torch, kinds):
+    from layervec.raster.torch import Ramps
+
+    drawn = curved()
+    # Ends beyond the shapes, and no bend at the stops: a pixel that passes one has a kink.
+    axis = [(1.2, 2.1, 22.3, 15.4) if kind == 1 else (11.3, 9.2, 25.1, 0.0) for kind in kinds]
+    offsets = torch.tensor([(0.0, 1.0, 1.0, 1.0)] * 2, dtype=torch.float64)
+    leaves = [torch.tensor(axis, dtype=torch.float64), torch.rand(2, 4, 3, dtype=torch.float64)]
+    for leaf in leaves:
+        leaf.requires_grad_()
+
+    def smooth(points, paints, axis, colours):
+        ramps = Ramps(torch.tensor(kinds), axis, offsets, colours)
+        return (waves(torch) * draw(drawn, points, paints, ramps=ramps, tolerance=1e-3)).sum(dim=(0, 1))
+
+    inputs = (*tensors(torch, drawn), *leaves)
+    assert torch.autograd.gradcheck(smooth, inputs, eps=1e-2, atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_gradients_match_the_oracle_in_value_and_slope(torch, dtype, seed):
+    drawn = shaded(random_scene(seed, 6, WIDTH, HEIGHT), seed, WIDTH, HEIGHT)
+    points, paints = tensors(torch, drawn, dtype)
+    ramps = tensor_ramps(torch, drawn, dtype)
+    upstream = np.random.default_rng(seed).normal(size=(HEIGHT, WIDTH, 4))
+    image = draw(drawn, points, paints, ramps=ramps)
+    image.backward(torch.tensor(upstream, dtype=image.dtype))
+    assert np.abs(image.detach().numpy() - reference.render(drawn, WIDTH, HEIGHT)).max() <= 2e-5
+    wanted = reference.gradients(drawn, WIDTH, HEIGHT, upstream)
+    pairs = [(points, wanted.points), (paints, wanted.paints), (ramps.axis, wanted.axis)]
+    for values, slope in [*pairs, (ramps.offsets, wanted.offsets), (ramps.colours, wanted.colours)]:
+        assert values.grad.dtype == getattr(torch, dtype)
+        assert np.abs(values.grad.numpy() - slope).max() <= 1e-4 * np.abs(slope).max()
+
+
+def test_a_fit_finds_the_colours_and_the_axis_of_a_gradient(torch):
+    drawn = shaded(curved(translucent=False), 1, WIDTH, HEIGHT)
+    points, paints = (values.detach() for values in tensors(torch, drawn, "float32"))
+    target = draw(drawn, points, paints, ramps=tensor_ramps(torch, drawn, "float32")).detach()
+    start = tensor_ramps(torch, drawn, "float32")
+    with torch.no_grad():
+        start.axis.add_(torch.tensor([2.0, -1.0, 1.5, 0.0]))
+        start.colours.fill_(0.5)
+    ways = [{"params": [start.axis], "lr": 0.2}, {"params": [start.colours], "lr": 0.05}]
+    optimiser, losses = torch.optim.Adam(ways), []
+    for _ in range(60):
+        loss = torch.nn.functional.mse_loss(draw(drawn, points, paints, ramps=start), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.02 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"kind": [1, 3]}, ValueError, "0, 1 or 2"),
+        ({"kind": [1]}, ValueError, "each of the 2 paths"),
+        ({"kind": [1.0, 2.0]}, TypeError, "ramps.kind must hold integers"),
+        ({"axis": [[0.0] * 4] * 2}, TypeError, "ramps.axis must be a torch.Tensor"),
+        ({"axis": (2, 3)}, ValueError, "ramps.axis must have shape"),
+        ({"colours": (2, 4)}, ValueError, "ramps.colours must have shape"),
+        ({"offsets": "float"}, TypeError, "points and ramps.offsets must have one type"),
+    ],
+)
+def test_malformed_ramps_are_refused(torch, change, error, message):
+    from dataclasses import replace
+
+    drawn = shaded(curved(), 1, WIDTH, HEIGHT)
+    ramps = tensor_ramps(torch, drawn)
+    for name, value in change.items():
+        if value == "float":
+            value = getattr(ramps, name).float()
+        elif isinstance(value, tuple):
+            value = torch.zeros(value, dtype=torch.float64)
+        ramps = replace(ramps, **{name: value})
+    with pytest.raises(error, match=message):
+        draw(drawn, *tensors(torch, drawn), ramps=ramps)
+
+
+def lines(torch):
+    """Return points, widths and structure of two strokes, one open and one closed."""
+    points = [(4, 12), (8, 2), (11, 2), (13, 8), (15, 14), (19, 15), (21, 5)]
+    points += [(6, 9), (9, 5), (14, 6), (15, 11), (14, 15), (8, 14)]
+    given = strokes([[points[:7]], [points[7:]]], [2.5, 1.5])
+    points, widths = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (given.points, given.widths))
+    return given, points, widths, {"lines": given.lines, "closed": torch.tensor(given.closed)}
+
+
+def test_gradcheck_of_outlines(torch):
+    from layervec.raster.torch import outline_strokes
+
+    _, points, widths, structure = lines(torch)
+    for style in ({}, {"join": "round", "cap": "round"}, {"join": ["bevel", "round"], "cap": "square"}):
+
+        def points_of(points, widths, style=style):
+            return outline_strokes(points, widths, **structure, **style).points
+
+        assert torch.autograd.gradcheck(points_of, (points, widths), eps=1e-7, atol=1e-5)
+
+
+def test_outlines_are_those_of_numpy_and_draw(torch):
+    from layervec.raster.torch import outline_strokes, render
+
+    given, points, widths, structure = lines(torch)
+    outlines = outline_strokes(points, widths, **structure, join="round", cap="round")
+    wanted, _ = raster.outline_strokes(
+        strokes([[given.points[:7]], [given.points[7:]]], [2.5, 1.5], join="round", cap="round")
+    )
+    assert np.array_equal(outlines.points.detach().numpy().astype(np.float32), wanted.points)
+    paints = torch.tensor(wanted.paints, dtype=torch.float64)
+    structure = {"contours": outlines.contours, "paths": outlines.paths}
+    image = render(outlines.points, paints, **structure, width=WIDTH, height=HEIGHT)
+    assert np.array_equal(image.detach().float().numpy(), raster.render(wanted, WIDTH, HEIGHT))
+    image[..., 3].sum().backward()
+    assert (widths.grad > 10).all()  # about their lengths
+
+
+def test_malformed_strokes_are_refused(torch):
+    from layervec.raster.torch import outline_strokes
+
+    _, points, widths, structure = lines(torch)
+    with pytest.raises(TypeError, match=r"widths must be a torch\.Tensor"):
+        outline_strokes(points, [1.0, 2.0], **structure)
+    with pytest.raises(TypeError, match="points and widths must have one type"):
+        outline_strokes(points, widths.float(), **structure)
+    with pytest.raises(ValueError, match="widths must have shape"):
+        outline_strokes(points, widths[None], **structure)
+    with pytest.raises(ValueError, match="widths"):
+        outline_strokes(points, widths[:1], **structure)
+    with pytest.raises(ValueError, match="at least 1"):
+        outline_strokes(points, widths, lines=structure["lines"])
 
 
 def test_a_background_colour_gets_its_gradient(torch):
