@@ -95,7 +95,7 @@ COORDINATE = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     paths=st.lists(
         st.lists(st.tuples(COORDINATE, COORDINATE), min_size=1, max_size=4).map(lambda some: some * 3),

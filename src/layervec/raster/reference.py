@@ -206,13 +206,14 @@ def render(scene: Scene, width: int, height: int, *, tolerance: float = FLATNESS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slopes:
-    """Derivatives of a loss by everything in a scene; those by its ramps are 0 where there are none."""
+    """The picture, and derivatives of a loss by everything in its scene; those by ramps are 0 where there are none."""
 
     points: Float64  # [n, 2]
     paints: Float64  # [p, 4]
     axis: Float64  # [p, 4]
     offsets: Float64  # [p, STOPS]
     colours: Float64  # [p, STOPS, 3]
+    image: Float64  # [h, w, 4], as `render` returns it
 
 
 def gradients(scene: Scene, width: int, height: int, d_image: Float64, *, tolerance: float = FLATNESS) -> Slopes:
@@ -236,8 +237,8 @@ def gradients(scene: Scene, width: int, height: int, d_image: Float64, *, tolera
         paints[path, 3] = (found.shares[path] * gain).sum()
         by_area = alpha * gain * found.slopes[path]
         for chord in found.chords[path]:
-            points[list(chord.nodes)] += chord_gradient(chord, by_area)
-    return Slopes(points, paints, axis, offsets, colours)
+            np.add.at(points, list(chord.nodes), chord_gradient(chord, by_area))  # a loop's one node is there twice
+    return Slopes(points, paints, axis, offsets, colours, found.below[-1])
 
 
 def chord_gradient(chord: Chord, by_area: Float64) -> Float64:
