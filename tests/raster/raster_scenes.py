@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
+import resvg_py
+from PIL import Image
 
 from layervec import ramps
 from layervec.raster import Strokes
@@ -102,16 +105,80 @@ def shaded(given, seed, width, height):
     return replace(given, ramps=Ramps(kind, axis, offsets, colours))
 
 
+def line_data(points, closed=True):
+    """Return a contour or a centre line as SVG path data."""
+    p = np.concatenate([points, points[:1]]) if closed else points
+    curves = ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
+    return f"M{p[0, 0]:.5f} {p[0, 1]:.5f}" + "".join(curves) + ("Z" if closed else "")
+
+
 def path_data(scene, path):
     """Return one path of a scene as SVG path data."""
-    data = []
-    for contour in range(scene.paths[path], scene.paths[path + 1]):
-        p = scene.points[scene.contours[contour] : scene.contours[contour + 1]]
-        p = np.concatenate([p, p[:1]])
-        data.append(f"M{p[0, 0]:.5f} {p[0, 1]:.5f}")
-        data += ["C" + " ".join(f"{v:.5f}" for v in p[i : i + 3].ravel()) for i in range(1, len(p), 3)]
-        data.append("Z")
-    return "".join(data)
+    contours = [scene.contours[c : c + 2] for c in range(scene.paths[path], scene.paths[path + 1])]
+    return "".join(line_data(scene.points[start:end]) for start, end in contours)
+
+
+def rounded(given):
+    """Return a scene or strokes with colours as SVG has them, of 8 bits."""
+    paints = given.paints.copy()
+    paints[:, :3] = np.round(paints[:, :3] * 255) / 255
+    if given.ramps is None:
+        return replace(given, paints=paints)
+    colours = (np.round(given.ramps.colours * 255) / 255).astype(np.float32)
+    return replace(given, paints=paints, ramps=replace(given.ramps, colours=colours))
+
+
+def rgb(colour):
+    return "rgb({},{},{})".format(*np.round(np.asarray(colour) * 255).astype(int))
+
+
+def paint(given, path, name, id):
+    """Return the attributes that fill or stroke one path, and the definition of its gradient."""
+    opacity = f'{name}-opacity="{given.paints[path, 3]:.5f}"'
+    ramps = given.ramps
+    if ramps is None or ramps.kind[path] == 0:
+        return f'{name}="{rgb(given.paints[path, :3])}" {opacity}', ""
+    linear = ramps.kind[path] == 1
+    names = ("x1", "y1", "x2", "y2") if linear else ("cx", "cy", "r")
+    where = " ".join(f'{part}="{value:.5f}"' for part, value in zip(names, ramps.axis[path], strict=False))
+    pairs = zip(ramps.offsets[path], ramps.colours[path], strict=True)
+    stops = "".join(f'<stop offset="{offset:.6f}" stop-color="{rgb(colour)}"/>' for offset, colour in pairs)
+    kind = "linearGradient" if linear else "radialGradient"
+    ramp = f'<{kind} id="{id}" gradientUnits="userSpaceOnUse" {where}>{stops}</{kind}>'
+    return f'{name}="url(#{id})" {opacity}', f"<defs>{ramp}</defs>"
+
+
+def svg(fills, size, lines=None):
+    """Return a scene as SVG text, with strokes on top of it."""
+    parts = []
+    for path in range(len(fills)):
+        fill, ramp = paint(fills, path, "fill", f"fill{path}")
+        rule = ' fill-rule="evenodd"' if fills.even_odd[path] else ""
+        parts.append(f'{ramp}<path {fill}{rule} d="{path_data(fills, path)}"/>')
+    for path in range(0 if lines is None else len(lines)):
+        stroke, ramp = paint(lines, path, "stroke", f"stroke{path}")
+        style = f'stroke-width="{lines.widths[path]:.5f}" stroke-linejoin="{_of(lines.join, path)}"'
+        style += f' stroke-linecap="{_of(lines.cap, path)}" fill="none"'
+        owned = range(lines.paths[path], lines.paths[path + 1])
+        data = [line_data(lines.points[lines.lines[c] : lines.lines[c + 1]], lines.closed[c]) for c in owned]
+        parts.append(f'{ramp}<path {stroke} {style} d="{"".join(data)}"/>')
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}">'
+    return "".join([head, *parts, "</svg>"])
+
+
+def _of(style, path):
+    return style if isinstance(style, str) else style[path]
+
+
+def drawn_by_resvg(text):
+    """Return what resvg makes of SVG text, over white: float64 [3, h, w]."""
+    data = bytes(resvg_py.svg_to_bytes(svg_string=text))
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"), dtype=np.float64) / 255
+    return (pixels[..., :3] * pixels[..., 3:] + 1 - pixels[..., 3:]).transpose(2, 0, 1)
+
+
+def over_white(image):
+    return (image[..., :3] + 1 - image[..., 3:]).transpose(2, 0, 1)
 
 
 def open_line(nodes):

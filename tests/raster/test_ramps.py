@@ -1,15 +1,25 @@
 """Paths with a gradient: kernels against the oracle, the oracle against differences, colours against least squares."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import resvg_py
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-from raster_scenes import blobs, moved, only, path_data, polygon, random_scene, rectangle, scene, shaded
+from raster_scenes import (
+    blobs,
+    drawn_by_resvg,
+    moved,
+    only,
+    over_white,
+    polygon,
+    random_scene,
+    rectangle,
+    rounded,
+    scene,
+    shaded,
+    svg,
+)
 
 from layervec import raster
 from layervec.raster import reference
@@ -39,10 +49,6 @@ def compare(found, wanted, limit):
     parts = (found.points, found.paints, found.ramps.axis, found.ramps.offsets, found.ramps.colours)
     for name, part in zip(NAMES, parts, strict=True):
         assert error(part, getattr(wanted, name)) <= limit, name
-
-
-def over_white(image):
-    return (image[..., :3] + 1 - image[..., 3:]).transpose(2, 0, 1)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -301,25 +307,6 @@ def test_malformed_ramps_are_refused(change, message):
         raster.render(replace(drawn, ramps=replace(drawn.ramps, **change)), 8, 8)
 
 
-def svg(drawn, size):
-    """Return the scene as SVG text, holes and gradients included."""
-    defs, parts = [], []
-    for path in range(len(drawn)):
-        names = ("x1", "y1", "x2", "y2") if drawn.ramps.kind[path] == 1 else ("cx", "cy", "r")
-        where = " ".join(f'{name}="{v:.5f}"' for name, v in zip(names, drawn.ramps.axis[path], strict=False))
-        stops = []
-        for offset, colour in zip(drawn.ramps.offsets[path], drawn.ramps.colours[path], strict=True):
-            red, green, blue = np.round(colour * 255).astype(int)
-            stops.append(f'<stop offset="{offset:.6f}" stop-color="rgb({red},{green},{blue})"/>')
-        kind = "linearGradient" if drawn.ramps.kind[path] == 1 else "radialGradient"
-        defs.append(f'<{kind} id="g{path}" gradientUnits="userSpaceOnUse" {where}>{"".join(stops)}</{kind}>')
-        fill = f'fill="url(#g{path})" fill-opacity="{drawn.paints[path, 3]:.5f}"'
-        rule = ' fill-rule="evenodd"' if drawn.even_odd[path] else ""
-        parts.append(f'<path {fill}{rule} d="{path_data(drawn, path)}"/>')
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}">'
-    return "".join([head, "<defs>", *defs, "</defs>", *parts, "</svg>"])
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_resvg_draws_the_same(seed):
     size, mean, far, far_share = 128, 0.4 / 255, 16 / 255, 0.003
@@ -333,11 +320,7 @@ def test_resvg_draws_the_same(seed):
     kind = np.where(drawn.ramps.kind == 0, 1, drawn.ramps.kind).astype(np.int8)
     axis = drawn.ramps.axis.copy()
     axis[kind != drawn.ramps.kind] = rng.random(4) * size
-    colours = np.round(drawn.ramps.colours * 255) / 255  # SVG colours have 8 bits
-    drawn = replace(drawn, ramps=Ramps(kind, axis, drawn.ramps.offsets, colours.astype(np.float32)))
-    data = bytes(resvg_py.svg_to_bytes(svg_string=svg(drawn, size)))
-    other = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"), dtype=np.float64) / 255
-    theirs = over_white(np.concatenate([other[..., :3] * other[..., 3:], other[..., 3:]], axis=2))
-    difference = np.abs(over_white(raster.render(drawn, size, size)) - theirs)
+    drawn = rounded(replace(drawn, ramps=Ramps(kind, axis, drawn.ramps.offsets, drawn.ramps.colours)))
+    difference = np.abs(over_white(raster.render(drawn, size, size)) - drawn_by_resvg(svg(drawn, size)))
     assert difference.mean() <= mean
     assert (difference > far).mean() <= far_share

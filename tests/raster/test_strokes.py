@@ -191,6 +191,9 @@ def test_strokes_stack_on_fills():
     under, over = raster.render(fill, SIZE, SIZE), raster.render(line, SIZE, SIZE)
     assert np.abs(raster.render(both, SIZE, SIZE) - (under * (1 - over[..., 3:]) + over)).max() <= 1e-6
     assert len(raster.stack()) == 0
+    same = raster.stack(raster.stack(), fill, scene([], []), line)
+    assert (same.contours == both.contours).all()
+    assert (same.paths == both.paths).all()
 
 
 def test_ramps_stay_with_their_paths_when_scenes_are_stacked():

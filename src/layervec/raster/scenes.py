@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from layervec.types import STOPS, Ramps, Scene
+from layervec.types import STOPS, Int64, Ramps, Scene
 
 
 def stack(*scenes: Scene) -> Scene:
@@ -19,13 +19,19 @@ def stack(*scenes: Scene) -> Scene:
     points = np.concatenate([np.zeros((0, 2), np.float32), *(scene.points for scene in scenes)])
     paints = np.concatenate([np.zeros((0, 4), np.float32), *(scene.paints for scene in scenes)])
     even_odd = np.concatenate([np.zeros(0, np.bool_), *(scene.even_odd for scene in scenes)])
-    contours, paths = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
-    for scene in scenes:
-        contours.append(contours[-1][-1] + np.asarray(scene.contours[1:], dtype=np.int64))
-        paths.append(paths[-1][-1] + np.asarray(scene.paths[1:], dtype=np.int64))
+    contours = _offsets([np.asarray(scene.contours) for scene in scenes])
+    paths = _offsets([np.asarray(scene.paths) for scene in scenes])
     shaded = any(scene.ramps is not None for scene in scenes)
     ramps = _ramps([_own(scene) for scene in scenes]) if shaded else None
-    return Scene(points, np.concatenate(contours), np.concatenate(paths), paints, even_odd, ramps)
+    return Scene(points, contours, paths, paints, even_odd, ramps)
+
+
+def _offsets(parts: list[Int64]) -> Int64:
+    """Return offsets that each begin with 0 one after the other, as one that does."""
+    found = [0]
+    for offsets in parts:
+        found += (found[-1] + offsets[1:]).tolist()
+    return np.array(found, dtype=np.int64)
 
 
 def _own(scene: Scene) -> Ramps:
