@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raster_scenes import blobs, random_scene, rectangle, scene
+from raster_scenes import blobs, random_scene, rectangle, scene, shaded
 
 from layervec import raster
 from layervec.raster import reference
@@ -152,10 +152,11 @@ def test_answers_do_not_depend_on_the_room_that_scratch_begins_with(monkeypatch)
     assert answers(drawn, target, 1) == roomy
 
 
-def test_ten_threads_may_call_at_once():
+@pytest.mark.parametrize("ramped", [False, True])
+def test_ten_threads_may_call_at_once(ramped):
     from concurrent.futures import ThreadPoolExecutor
 
-    drawn = blobs(4, 20, 90, 75)
+    drawn = shaded(blobs(4, 20, 90, 75), 4, 90, 75) if ramped else blobs(4, 20, 90, 75)
     target = np.random.default_rng(0).random((3, 75, 90), dtype=np.float32)
     alone = answers(drawn, target, 1)
     with ThreadPoolExecutor(10) as pool:
