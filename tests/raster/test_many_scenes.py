@@ -121,7 +121,6 @@ def test_value_and_gradient_match_the_oracle(drawn):
             assert either or matches(found.points[start:end], other.points[start:end])
 
 
-@pytest.mark.xfail(strict=True, reason="kernels leave out a level segment on the top border, unlike on the left one")
 def test_a_side_on_the_top_border_has_a_gradient():
     drawn = scene([[polygon([(2.3, 0), (9.1, 0), (9.1, 5.2), (2.3, 5.2)])]], [(0, 0, 0, 1)])
     found = raster.render_with_grad(drawn, WIDTH, HEIGHT)[1](UPSTREAM).points

@@ -81,13 +81,13 @@ def random_drawing(seed):
 
 
 def test_resvg_draws_a_hundred_random_drawings_the_same():
-    # Most of what differs is how resvg cuts strokes up: it does so for the size that it draws at, see the next test.
+    # Most of what differs is how resvg cuts curves and strokes up: for the size that it draws at, see the next test.
     means, shares = [], []
     for seed in range(100):
         ours, text = random_drawing(seed)
         difference = np.abs(ours - drawn_by_resvg(text))
         means.append(difference.mean())
-        shares.append((difference.max(axis=0) > FAR).mean())
+        shares.append((difference > FAR).mean())  # of red, green and blue values
     assert np.mean(means) <= MEAN
     assert np.mean(shares) <= FAR_SHARE
     assert max(means) <= 2 * MEAN

@@ -41,7 +41,7 @@ def _chord_count(xs: Any, ys: Any, width: int, height: int, tolerance: float) ->
     """Return how many chords the segment with these four points needs; 0 if it cannot matter."""
     x0, x1, x2, x3 = xs
     y0, y1, y2, y3 = ys
-    if max(max(y0, y1), max(y2, y3)) <= 0.0 or min(min(y0, y1), min(y2, y3)) >= height:
+    if max(max(y0, y1), max(y2, y3)) < 0.0 or min(min(y0, y1), min(y2, y3)) >= height:
         return 0
     if max(max(x0, x1), max(x2, x3)) < 0.0 or min(min(x0, x1), min(x2, x3)) >= width:
         return 1  # beside the canvas only the height that it spans counts
