@@ -8,7 +8,6 @@ from itertools import pairwise
 from unittest.mock import patch
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raster_scenes import polygon, scene
