@@ -89,7 +89,7 @@ def test_record(kept, source):
     folder, result = kept
     record = json.loads((folder / "run.json").read_text(), parse_constant=pytest.fail)
     assert record["finished"] is True
-    assert record["settings"] == SETTINGS.model_dump()
+    assert record["settings"] == SETTINGS.model_dump(mode="json")
     assert record["source"]["width"] == 60
     assert len(record["source"]["sha256"]) == 64
     assert list(record["seconds"]) == ["load", "simplify", "tree", "arrange", "refine", "write"]

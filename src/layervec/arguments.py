@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from layervec.errors import InputError
-from layervec.settings import Settings, explain, from_yaml
+from layervec.settings import Settings, explain, from_yaml, section_of
 
 NUMBERS: dict[type[float], str] = {float: "a number", int: "a whole number"}  # the first that a setting allows is read
 VECTORIZE_HELP = """\
@@ -39,6 +40,14 @@ Examples:
   layervec score photo.svg photo.jpg               a table
   layervec score photo.svg photo.jpg --json        the same for programs
 """
+MODELS_HELP = """\
+List what is there for the options that need a model, and how to get the rest. Fetches nothing.
+
+Examples:
+  layervec models
+  layervec models --segmenter-model sam_vit_h_4b8939.pth
+"""
+MODEL_SETTINGS = ("simplifier_model", "segmenter_model", "device", "offline")
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Run:
-    """How the program behaves; `threads` None: one for each core."""
+    """How the program behaves; `threads` None: one for each core. notes: sentences that the user should read."""
 
     config: Path | None
     threads: int | None
     quiet: bool
     verbose: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,13 @@ class Vectorize:
     drawing: Settings
     output: Output
     run: Run
+
+
+@dataclass(frozen=True)
+class Models:
+    """What `layervec models` was asked for: the models that these settings name."""
+
+    drawing: Settings
 
 
 @dataclass(frozen=True)
@@ -87,11 +104,12 @@ def vectorize(words: Sequence[str]) -> Vectorize:
         raise InputError(f"--threads should be at least 1, not {found.threads}.")
     if found.quiet and found.verbose:
         raise InputError("--quiet and --verbose exclude each other.")
+    notes: list[str] = []
     return Vectorize(
         image=found.image,
-        drawing=_settings(parser, found),
+        drawing=_settings(parser, found, notes),
         output=Output(svg=found.output, png=found.png, workdir=found.workdir),
-        run=Run(config=found.config, threads=found.threads, quiet=found.quiet, verbose=found.verbose),
+        run=Run(found.config, found.threads, found.quiet, found.verbose, tuple(notes)),
     )
 
 
@@ -101,10 +119,22 @@ def score(words: Sequence[str]) -> Score:
     return Score(svg=found.svg, image=found.image, json=found.json)
 
 
-def _settings(parser: _Parser, found: argparse.Namespace) -> Settings:
-    """Return the drawing options: defaults give way to the YAML file, and that to flags."""
-    values = {} if found.config is None else from_yaml(found.config).model_dump()
-    values |= {name: value for name, value in vars(found).items() if name in Settings.model_fields}
+def models(words: Sequence[str]) -> Models:
+    """Return what `layervec models` was asked for. Raises InputError; SystemExit(0) after showing help."""
+    parser = _models_parser()
+    found = parser.read(words)
+    return Models(_settings(parser, found, []))
+
+
+def _settings(parser: _Parser, found: argparse.Namespace, notes: list[str]) -> Settings:
+    """Return the drawing options: defaults give way to the YAML file, and that to flags. Appends to notes."""
+    values = {} if found.config is None else from_yaml(found.config, notes.append).model_dump(exclude_unset=True)
+    for dest, value in vars(found).items():
+        section, _, name = dest.rpartition(".")
+        if section:
+            values.setdefault(section, {})[name] = value
+        elif name in Settings.model_fields:
+            values[name] = value
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -120,7 +150,13 @@ def _vectorize_parser() -> _Parser:
 
     drawing = parser.add_argument_group("drawing options", "How simple or close the drawing is.")
     for name, field in Settings.model_fields.items():
-        _add_setting(drawing, name, field)
+        inside = section_of(name)
+        if inside is None:
+            _add_setting(drawing, name, field)
+            continue
+        section = parser.add_argument_group(f"options of {name}", field.description)
+        for part, its in inside.items():
+            _add_setting(section, f"{name}.{part}", its)
 
     output = parser.add_argument_group("output options", "Where the drawing goes.")
     output.add_argument(
@@ -145,13 +181,7 @@ def _vectorize_parser() -> _Parser:
     )
 
     run = parser.add_argument_group("run options", "How the program behaves.")
-    run.add_argument(
-        "--config",
-        metavar="FILE.yaml",
-        type=Path,
-        help="Read the drawing options from this file, one `name: value` a line, such as `paths: 64`. "
-        "Options on the command line win over it.",
-    )
+    _add_config(run)
     run.add_argument(
         "--threads",
         metavar="NUMBER",
@@ -166,6 +196,26 @@ def _vectorize_parser() -> _Parser:
     )
     parser.add_help_to(run)
     return parser
+
+
+def _models_parser() -> _Parser:
+    parser = _Parser("layervec models", "[OPTIONS]", MODELS_HELP)
+    options = parser.add_argument_group("options")
+    for name in MODEL_SETTINGS:
+        _add_setting(options, name, Settings.model_fields[name])
+    _add_config(options)
+    parser.add_help_to(options)
+    return parser
+
+
+def _add_config(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--config",
+        metavar="FILE.yaml",
+        type=Path,
+        help="Read the drawing options from this file, one `name: value` a line, such as `paths: 64`. "
+        "Options on the command line win over it. The reference's own configuration file will do as well.",
+    )
 
 
 def _score_parser() -> _Parser:
@@ -186,13 +236,19 @@ def _add_setting(group: argparse._ArgumentGroup, name: str, field: FieldInfo) ->
     if bool in kinds:
         how["action"] = argparse.BooleanOptionalAction
         default = "yes" if default else "no"
+    elif any(get_origin(kind) is tuple for kind in kinds):
+        how["type"], how["metavar"] = _whole_numbers, "NUMBER,..."
+        default = ",".join(map(str, default))
+    elif str in kinds:
+        how["metavar"] = "TEXT"
+        default = default or None
     else:
         number = next((kind for kind in NUMBERS if kind in kinds), None)
         choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
         how["type"] = _reader(number, choices)
         how["metavar"] = "|".join([*choices, *(["NUMBER"] if number else [])])
     text = (field.description or "") + ("" if default is None else f" (default: {default})")
-    group.add_argument(_flag(name), default=argparse.SUPPRESS, help=text.replace("%", "%%"), **how)
+    group.add_argument(_flag(name), dest=name, default=argparse.SUPPRESS, help=text.replace("%", "%%"), **how)
 
 
 def _kinds(annotation: Any) -> list[Any]:
@@ -221,8 +277,15 @@ def _reader(number: type[float] | None, choices: Sequence[str] = ()) -> Callable
     return read
 
 
+def _whole_numbers(word: str) -> list[int]:
+    """Return the numbers of a list such as 20,40,60."""
+    with suppress(ValueError):
+        return [int(part) for part in word.split(",")]
+    raise argparse.ArgumentTypeError(f"should be whole numbers with commas between them, not {word!r}")
+
+
 def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--" + name.replace("_", "-").replace(".", "-")
 
 
 # Reading
@@ -289,11 +352,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Help(argparse.HelpFormatter):
-    """Wraps paragraphs as argparse does, and leaves indented lines, which are examples, as they are."""
+    """Wraps text as argparse does, but leaves indented lines, which are examples, and words with hyphens whole."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text
         return "\n".join(line if line[:1] == " " else fill(line, width, indent) for line in text.splitlines())
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)  # names of models have hyphens
 
 
 def _plainly(complaint: str) -> str:

@@ -40,6 +40,7 @@ Turn a picture into a layered, editable SVG: big meaningful shapes first, detail
 commands:
   vectorize IMAGE          write a layered SVG of a picture
   score OUT.svg IMAGE      measure how close an SVG comes to a picture
+  models                   list what is there for options that need a model
 
 options:
   -h, --help               show this help; `layervec COMMAND --help` shows that of a command
@@ -79,6 +80,8 @@ def _run(words: Sequence[str]) -> None:
         _vectorize(rest)
     elif command == "score":
         _score(rest)
+    elif command == "models":
+        _models(rest)
     elif command in ("-h", "--help", "help"):
         sys.stdout.write(HELP)
     elif command == "--version":
@@ -109,6 +112,8 @@ def _vectorize(words: Sequence[str]) -> None:
     from layervec.progress import Progress, say
     from layervec.workdir import WorkDir
 
+    for note in asked.run.notes:
+        say(f"layervec: {note}")
     workdir = WorkDir(asked.output.workdir, settings, source=asked.image) if asked.output.workdir else None
     bar, lines = not asked.run.quiet, asked.run.verbose
     with Precompiler(asked.run.threads) as precompiler, Progress(settings, bar=bar, lines=lines) as progress:
@@ -241,6 +246,19 @@ def _print_table(figures: Score) -> None:
     for name, value in figures.table():
         table.add_row(Text(name), Text(value))
     Console(file=sys.stdout).print(table)
+
+
+# models
+
+
+def _models(words: Sequence[str]) -> None:
+    from layervec import arguments
+
+    asked = arguments.models(words)
+    from layervec.models.inventory import inventory
+
+    for line in inventory(asked.drawing):
+        sys.stdout.write(line + "\n")
 
 
 # Ends

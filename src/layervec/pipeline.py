@@ -1,6 +1,6 @@
 """From a picture to a layered drawing: the order of the stages, and nothing else.
 
-    open -> simplify -> tree -> arrange -> refine (optimize) -> layers -> svg
+    open -> simplify (-> segment) -> tree -> arrange -> refine (optimize) -> layers -> svg
 
 Stages are pure functions; this file hands one's result to the next, tells `on_event` what happened, and scales
 the drawing to the picture's own size.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from layervec import arrange, image, layers, refine, simplify, svg, tree
+from layervec import arrange, image, layers, models, refine, simplify, svg, tree
 from layervec.events import Event, OnEvent, Stage, ignore
 from layervec.settings import EFFORTS, GRADIENT_PRICES, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
@@ -74,7 +74,10 @@ def vectorize(
     with clock.stage("load") as done:
         picture = done(image.open_picture(source, settings.size))
     with clock.stage("simplify") as done:
-        levels = done(simplify.Classic(settings.levels_count, threads).levels(picture.raster))
+        levels = done(_simplifier(settings, threads, clock).levels(picture.raster))
+    if settings.segmenter != "none":
+        with clock.stage("segment") as done:
+            done(models.segmenter(settings, threads, clock.on_progress("segment")).masks(levels))
     with clock.stage("tree") as done:
         regions = done(tree.build(picture.raster, levels, threads=threads))
     pixels = _fitted(picture.raster)
@@ -112,12 +115,18 @@ def vectorize(
             title=_title(source),
             metadata={
                 "generator": f"layervec {version('layervec')}",
-                "settings": settings.model_dump(),
+                "settings": settings.recorded(),
                 "source": {"sha256": picture.sha256, "width": picture.width, "height": picture.height},
             },
         )
         text = done(svg.write(drawing))
     return Result(drawing, text, clock.seconds)
+
+
+def _simplifier(settings: Settings, threads: int | None, clock: _Clock) -> simplify.Simplifier:
+    if settings.simplifier == "classic":
+        return simplify.Classic(settings.levels_count, threads)
+    return models.simplifier(settings, threads, clock.on_progress("simplify"))
 
 
 class _Clock:
@@ -126,6 +135,10 @@ class _Clock:
     def __init__(self, on_event: OnEvent) -> None:
         self.seconds: dict[Stage, float] = {}
         self._on_event = on_event
+
+    def on_progress(self, name: Stage) -> Callable[[float], None]:
+        """Return what tells of a stage under way; its end is told by `stage`."""
+        return lambda done: self._on_event(Event(name, min(done, 0.999)))
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[_Done]:

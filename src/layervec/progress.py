@@ -20,21 +20,24 @@ if TYPE_CHECKING:
 WORDS: dict[Stage, str] = {
     "load": "reading the picture",
     "simplify": "simplifying",
+    "segment": "finding objects",
     "tree": "finding regions",
     "arrange": "drawing shapes",
     "refine": "fitting shapes",
     "write": "writing the SVG",
 }
-# Share of the whole time that each stage takes, roughly: photos at 512 px, 256 shapes, standard, two cores.
+# Share of the whole time that each stage takes, roughly: photos at 512 px, 256 shapes, standard, two cores, no model.
 SHARES: dict[Stage, float] = {
     "load": 0.02,
     "simplify": 0.06,
+    "segment": 0.0,
     "tree": 0.07,
     "arrange": 0.15,
     "refine": 0.68,
     "write": 0.02,
 }
-FIRST_GUESS = 0.1  # of the fitting that must be done before its time left is worth showing
+MODEL_SHARE = 1.0  # of that whole for a stage that asks a model: as much as all others, and far more on a CPU
+FIRST_GUESS = 0.1  # of a stage that must be done before its time left is worth showing
 COMPILING = "compiling kernels, once; later runs start at once"
 
 
@@ -53,6 +56,7 @@ class Progress:
 
     def __init__(self, settings: Settings, *, bar: bool = True, lines: bool = False) -> None:
         self._rounds = EFFORTS[settings.quality].rounds
+        self._shares = _shares(settings)
         self._wants_bar, self._lines = bar, lines
         self._stack = ExitStack()
         self._bar: Bar | None = None
@@ -80,7 +84,7 @@ class Progress:
             with suppress(OSError, ValueError):
                 self._bar.update(
                     self._task,
-                    completed=_whole(event),
+                    completed=_whole(event, self._shares),
                     description=self._doing(event),
                     facts=self._told(event),
                 )
@@ -101,10 +105,10 @@ class Progress:
 
     def _told(self, event: Event) -> str:
         """Facts beside the bar; the time left only where it can be told from work of the same kind."""
-        if event.stage != "refine" or not FIRST_GUESS < event.done < 1.0:
+        if not FIRST_GUESS < event.done < 1.0:
             return self._facts
-        left = (time.perf_counter() - self._start) * (1.0 / event.done - 1.0)
-        return f"{self._facts}, about {max(1, round(left))} s left"
+        left = f"about {_plain_time((time.perf_counter() - self._start) * (1.0 / event.done - 1.0))} left"
+        return f"{self._facts}, {left}" if self._facts else left
 
     def _print(self, text: str) -> None:
         if self._bar is None:
@@ -134,11 +138,22 @@ class Progress:
             self._print(COMPILING)
 
 
-def _whole(event: Event) -> float:
+def _shares(settings: Settings) -> dict[Stage, float]:
+    """Share of the whole time that each stage takes with these settings."""
+    asked: dict[Stage, bool] = {"simplify": settings.simplifier != "classic", "segment": settings.segmenter != "none"}
+    shares = {stage: MODEL_SHARE if asked.get(stage) else share for stage, share in SHARES.items()}
+    return {stage: share / sum(shares.values()) for stage, share in shares.items()}
+
+
+def _whole(event: Event, shares: dict[Stage, float]) -> float:
     """Share of the whole run that is done, 0..1."""
-    stages = list(SHARES)
-    before = sum(SHARES[stage] for stage in stages[: stages.index(event.stage)])
-    return before + event.done * SHARES[event.stage]
+    stages = list(shares)
+    before = sum(shares[stage] for stage in stages[: stages.index(event.stage)])
+    return before + event.done * shares[event.stage]
+
+
+def _plain_time(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 120 else f"{round(seconds / 60)} min"
 
 
 def _is_terminal() -> bool:

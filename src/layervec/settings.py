@@ -10,18 +10,85 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from layervec.errors import InputError
+from layervec.reference_config import translated
 
 Quality = Literal["draft", "standard", "best"]
 Gradients = Literal["auto", "on", "off"]
+Simplifier = Literal["classic", "sds"]
+Segmenter = Literal["none", "sam"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Step = Annotated[int, Field(ge=0, le=10_000)]
 
 # Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as
 # four to six nodes, each of which must save 0.65 (`refine.NODE_PRICE`).
 GRADIENT_PRICES: dict[Gradients, float] = {"auto": 4.0, "on": 0.5, "off": math.inf}
+
+# The choice of what does a stage's work: the one that needs no model, and the settings that mean nothing to it.
+ROUTES = {
+    "simplifier": ("classic", "simplifier_model", "prompt", "guidance", "sds", "seed"),
+    "segmenter": ("none", "segmenter_model", "sam"),
+}
+
+
+class Distillation(BaseModel):
+    """Score distillation, simplifier `sds`. Defaults are the paper's (arXiv 2406.05404) and its published code's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    steps: tuple[Step, ...] = Field(
+        default=(0, 20, 40, 60, 80),
+        description="Steps of optimisation after which the picture is kept, as in 20,40,60,80; 0 is the picture "
+        "itself and always kept.",
+    )
+    learning_rate: float = Field(default=0.1, gt=0.0, le=100.0, description="Step length of gradient descent.")
+    loss_scale: float = Field(default=2000.0, gt=0.0, le=1e6, description="Factor of the loss.")
+    noise_from: int = Field(default=50, ge=0, le=999, description="Least of the noise levels drawn, of 1000.")
+    noise_until: int = Field(default=950, ge=1, le=1000, description="First noise level above those drawn, of 1000.")
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted({0, *steps}))
+
+    @field_validator("noise_until")
+    @classmethod
+    def _above(cls, until: int, info: ValidationInfo) -> int:
+        if until <= info.data.get("noise_from", 0):
+            raise PydanticCustomError("order", "input should be above noise_from")
+        return until
+
+
+class MaskGrid(BaseModel):
+    """Automatic masks, segmenter `sam`: names and defaults are those of the reference's `sam` section."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    points_per_side: int = Field(default=32, ge=1, le=256, description="Points asked about, along each side.")
+    pred_iou_thresh: float = Field(
+        default=0.86, ge=0.0, le=1.0, description="Least quality, as the model itself predicts it, that a mask needs."
+    )
+    stability_score_thresh: float = Field(
+        default=0.85, ge=0.0, le=1.0, description="How little a mask must change with its threshold: 1 is not at all."
+    )
+    crop_n_layers: int = Field(
+        default=1, ge=0, le=4, description="Looks at parts of the picture as well: 1 at four parts, 2 at 16 more."
+    )
+    crop_n_points_downscale_factor: int = Field(
+        default=2, ge=1, le=16, description="By how much points along a side get fewer with each layer of parts."
+    )
+    min_mask_region_area: int = Field(
+        default=100, ge=0, description="Smaller holes are filled and smaller islands dropped, in pixels."
+    )
+    box_nms_thresh: float = Field(
+        default=0.7, ge=0.0, le=1.0, description="Of masks whose boxes overlap more (IoU), the best one is kept."
+    )
 
 
 class Settings(BaseModel):
@@ -62,6 +129,49 @@ class Settings(BaseModel):
         le=10.0,
         description="How far, in fitting pixels, a curve may run beside the border it follows. More gives fewer nodes.",
     )
+    simplifier: Simplifier = Field(
+        default="classic",
+        description="What simplifies the picture: classic needs no model, sds is the paper's score distillation.",
+    )
+    simplifier_model: str = Field(
+        default="stable-diffusion-v1-5/stable-diffusion-v1-5",
+        min_length=1,
+        description="Stable Diffusion 1.x or 2.x for sds: a folder, or a hub id, fetched at its first use.",
+    )
+    prompt: str = Field(default="", description="What the picture shows, for sds. The paper says nothing here.")
+    guidance: float = Field(
+        default=1.0,
+        ge=1.0,
+        le=200.0,
+        description="How much the prompt counts, for sds; 1 is no guidance, more takes twice the time.",
+    )
+    sds: Distillation = Field(default=Distillation(), description="How sds goes about it.")
+    segmenter: Segmenter = Field(
+        default="none",
+        description="What finds objects: none, or sam for a model of the Segment Anything family.",
+    )
+    segmenter_model: str = Field(
+        default="facebook/sam-vit-huge",
+        min_length=1,
+        description="The model for sam: a folder, a checkpoint of Meta's (sam_vit_*.pth), or a hub id, fetched at its "
+        "first use.",
+    )
+    sam: MaskGrid = Field(default=MaskGrid(), description="How sam asks its model.")
+    device: Device = Field(default="auto", description="Where models run; auto takes a GPU if there is one.")
+    offline: bool = Field(default=False, description="Never fetch a model; use what is on this machine.")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the noise of sds.")
+
+    def recorded(self) -> dict[str, object]:
+        """Return what made a drawing, as plain JSON data: without routes not taken, and folders by their last name."""
+        values = self.model_dump(mode="json", exclude={"device", "offline"})
+        for route, (without, *its) in ROUTES.items():
+            model = Path(values[f"{route}_model"])
+            if values[route] == without:
+                for name in (route, *its):
+                    del values[name]
+            elif model.exists():
+                values[f"{route}_model"] = model.resolve().name
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +197,11 @@ EFFORTS: dict[Quality, Effort] = {
 }
 
 
-def from_yaml(path: Path) -> Settings:
-    """Read settings from a YAML mapping; keys are those of `Settings`. Raises InputError."""
+def from_yaml(path: Path, tell: Callable[[str], None] | None = None) -> Settings:
+    """Read settings from a YAML mapping; keys are those of `Settings` or of the reference's own file.
+
+    tell: called with a sentence about keys of the reference that have no effect here. Raises InputError.
+    """
     import yaml
 
     try:
@@ -105,13 +218,20 @@ def from_yaml(path: Path) -> Settings:
         values = {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: should hold settings as `name: value` lines, not a {type(values).__name__}.")
-    return checked(values, str(path))
+    try:
+        ours, idle = translated({str(key): value for key, value in values.items()})
+    except InputError as error:
+        raise InputError(f"{path}: {error}.") from None
+    settings = checked(ours, str(path))
+    if idle and tell is not None:
+        tell(f"{path}: known from the reference, but without effect here: {', '.join(idle)}.")
+    return settings
 
 
-def checked(values: dict[Any, Any], origin: str) -> Settings:
+def checked(values: dict[str, Any], origin: str) -> Settings:
     """Build settings, or raise InputError with one sentence that names where they came from and what is wrong."""
     try:
-        return Settings(**{str(key): value for key, value in values.items()})
+        return Settings(**values)
     except ValidationError as error:
         raise InputError(f"{origin}: {explain(error)}.") from None
 
@@ -119,8 +239,19 @@ def checked(values: dict[Any, Any], origin: str) -> Settings:
 def explain(error: ValidationError, called: Callable[[str], str] = repr) -> str:
     """Return the first complaint of a validation error as half a sentence; `called` spells a setting's name."""
     first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0])  # a union adds which of its types complains
+    section, field = "", str(first["loc"][0])
+    fields = Settings.model_fields
+    inside = section_of(field)
+    if inside is not None and len(first["loc"]) > 1:
+        section, field, fields = f"{field}.", str(first["loc"][1]), inside
+    name = section + field  # a union adds which of its types complains, a list which of its items
     if first["type"] == "extra_forbidden":
-        return f"there is no setting called '{name}' (known: {', '.join(Settings.model_fields)})"
+        return f"there is no setting called '{name}' (known: {', '.join(section + known for known in fields)})"
     message = first["msg"][:1].lower() + first["msg"][1:]
     return f"{called(name)} {message.replace('input should', 'should', 1)}, not {first['input']!r}"
+
+
+def section_of(name: str) -> dict[str, FieldInfo] | None:
+    """Return the settings of a section such as `sds`, or None if the setting of this name is a single one."""
+    kind = Settings.model_fields[name].annotation if name in Settings.model_fields else None
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else None

@@ -5,6 +5,7 @@ Listens to events and changes nothing of the run. Knows what each stage's value 
     levels/0.png ...           the picture and its simplified versions, fine to coarse
     cuts/4.png, 8.png, ...     the region tree cut into so many regions, in mean colours; up to `paths`
     masks/001.png ...          white where a picked region lies, by rank in the first drawing; 64 at most
+    objects/0-001.png ...      white where an object lies, by the level that it was found on and a running number
     stages/00-arrange.svg ...  the drawing after each step: arrange, round-0 (the first fit), ..., refine
     result.svg                 the finished drawing
     run.json                   version, settings, source, seconds of each stage, figures of the score
@@ -30,10 +31,17 @@ from layervec.types import Drawing, Float32, Raster, RegionTree
 if TYPE_CHECKING:
     from layervec.pipeline import Arranged, Result
     from layervec.score import Score
+    from layervec.segment import Mask
 
 MOST_MASKS = 64  # files; the first regions tell how the picture was understood, the rest are details
 FIRST_CUT = 4  # regions of the coarsest cut, doubled from there
-KEPT = {"levels": "*.png", "cuts": "*.png", "masks": "*.png", "stages": "*.svg"}  # folder: what lies in it
+KEPT = {
+    "levels": "*.png",
+    "cuts": "*.png",
+    "masks": "*.png",
+    "objects": "*.png",
+    "stages": "*.svg",
+}  # folder: what lies in it
 RECORD, RESULT = "run.json", "result.svg"
 
 
@@ -66,6 +74,8 @@ class WorkDir:
             return
         if event.stage == "simplify":
             self._keep_levels(value)  # type: ignore[arg-type]
+        elif event.stage == "segment":
+            self._keep_objects(value)  # type: ignore[arg-type]
         elif isinstance(value, RegionTree):
             self._keep_cuts(value)
         elif event.stage == "arrange":
@@ -95,7 +105,7 @@ class WorkDir:
         check_writable(self.folder / RECORD)
 
     def _record(self, facts: dict[str, object]) -> None:
-        record = {"version": version("layervec"), "settings": self._settings.model_dump(), **facts}
+        record = {"version": version("layervec"), "settings": self._settings.model_dump(mode="json"), **facts}
         write_atomic(self.folder / RECORD, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
 
     def _keep_levels(self, levels: list[Raster]) -> None:
@@ -104,6 +114,12 @@ class WorkDir:
         self._pixels = premultiplied(levels[0])
         for i, level in enumerate(levels):
             save_png(self.folder / "levels" / f"{i}.png", level.pixels)
+
+    def _keep_objects(self, masks: list[Mask]) -> None:
+        from layervec.image import save_png
+
+        for number, mask in enumerate(masks, start=1):
+            save_png(self.folder / "objects" / f"{mask.level}-{number:03}.png", mask.pixels.astype(np.float32))
 
     def _keep_cuts(self, tree: RegionTree) -> None:
         from layervec.image import save_png, straight
