@@ -146,8 +146,10 @@ def lively(model, scale=8.0, seed=3):
 
 def sam(folder: Path, kind="Sam"):
     """Save a model of the first Segment Anything, or of SAM-HQ, for pictures of 64 px."""
+    import torch
     import transformers
 
+    torch.manual_seed(11)
     model = lively(silent(getattr(transformers, f"{kind}Model"), sam_config(f"{kind}Config")))
     silent(model.save_pretrained, folder)
     return model
@@ -161,12 +163,12 @@ def sam2_config():
         "hidden_size": 8,
         "num_attention_heads": 1,
         "image_size": [64, 64],
-        "blocks_per_stage": [1, 1, 1, 1],
+        "blocks_per_stage": [1, 1, 2, 1],
         "embed_dim_per_stage": [8, 16, 32, 64],
         "num_attention_heads_per_stage": [1, 2, 4, 8],
         "window_size_per_stage": [4, 2, 2, 2],
         "window_positional_embedding_background_size": [2, 2],
-        "global_attention_blocks": [2],
+        "global_attention_blocks": [3],
     }
     vision = {
         "backbone_config": hiera,
@@ -181,9 +183,43 @@ def sam2_config():
 
 def sam2(folder: Path):
     """Save a model of Segment Anything 2 for pictures of 64 px."""
+    import torch
     from transformers import Sam2Model
 
+    torch.manual_seed(11)
     model = lively(silent(Sam2Model, sam2_config()), scale=4.0)
+    silent(model.save_pretrained, folder)
+    return model
+
+
+def sam3(folder: Path):
+    """Save the part of Segment Anything 3 that answers for points, for pictures of 56 px."""
+    import torch
+    from transformers import Sam3TrackerConfig, Sam3TrackerModel
+
+    backbone = {
+        "model_type": "sam3_vit_model",
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 56,
+        "patch_size": 14,
+        "window_size": 2,
+        "global_attn_indexes": [1],
+        "pretrain_image_size": 28,
+    }
+    vision = {
+        "model_type": "sam3_vision_model",
+        "backbone_config": backbone,
+        "fpn_hidden_size": 32,
+        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+    }
+    prompt = {"hidden_size": 32, "image_size": 56, "patch_size": 14, "mask_input_channels": 16}
+    decoder = {"hidden_size": 32, "mlp_dim": 48, "num_attention_heads": 2, "iou_head_hidden_dim": 24}
+    config = Sam3TrackerConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
+    torch.manual_seed(11)
+    model = lively(silent(Sam3TrackerModel, config), scale=4.0)
     silent(model.save_pretrained, folder)
     return model
 

@@ -115,7 +115,7 @@ class Eye:
 
     def look(self, pixels: Float32) -> Look:
         """Look at a picture [h, w, 3], sRGB-encoded, 0..1."""
-        side = int(self.network.config.prompt_encoder_config.image_size)
+        side = int(np.max(self.network.config.prompt_encoder_config.image_size))  # some give it twice
         h, w = pixels.shape[:2]
         size = (side, side)
         if self.manner.padded:
