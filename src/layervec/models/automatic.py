@@ -13,13 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-import torch
 
 from layervec.settings import MaskGrid
 from layervec.types import Bool, Float32, Float64, Int64, UInt8
+
+if TYPE_CHECKING:
+    import torch
 
 # All from the paper's published generator: its defaults where the reference leaves them alone.
 POINTS_AT_ONCE = 64  # asked about in one go
