@@ -186,7 +186,8 @@ def _vectorize_parser() -> _Parser:
         "--threads",
         metavar="NUMBER",
         type=_reader(int),
-        help="Most processor threads to use. The drawing is the same for any number. (default: one for each core)",
+        help="Most processor threads to use. The drawing is the same for any number, except where a model rounds "
+        "differently. (default: one for each core)",
     )
     run.add_argument("-q", "--quiet", action="store_true", help="Print nothing but errors.")
     run.add_argument(

@@ -151,6 +151,45 @@ def test_hub_ids_are_found_in_the_cache_without_network(source, diffusion, torch
 
 
 @models
+def test_the_hub_is_asked_only_for_what_its_cache_lacks(torch):
+    from layervec.errors import InputError
+    from layervec.models import source
+
+    asked = []
+
+    class Kind:
+        held = False
+
+        @classmethod
+        def from_pretrained(cls, place, local_files_only=False):
+            asked.append(local_files_only)
+            if local_files_only and not cls.held:
+                raise OSError("not in the cache")
+            return place
+
+    assert source.load(Kind, "some/model", offline=False) == "some/model"
+    assert asked == [True, False]
+    with pytest.raises(InputError, match="without --offline it would be fetched"):
+        source.load(Kind, "some/model", offline=True)
+    Kind.held = True
+    source.load(Kind, "some/model", offline=False)
+    assert asked == [True, False, True, True]
+
+
+@models
+def test_too_little_memory_is_told(source, diffusion, tmp_path, capsys, torch, monkeypatch):
+    from diffusers import UNet2DConditionModel
+
+    def full(self, *arguments, **options):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(UNet2DConditionModel, "forward", full)
+    assert run("vectorize", source, "-o", tmp_path / "o.svg", *SHORT, "--simplifier-model", diffusion) == 2
+    told = "the memory of cpu is too small; try a smaller model, a smaller --size, or --device cpu."
+    assert capsys.readouterr().err == f"layervec: {diffusion}: {told}\n"
+
+
+@models
 def test_models_tell_what_is_installed(torch, diffusion, capsys):
     assert run("models", "--simplifier-model", diffusion, "--device", "cpu") == 0
     lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines() if not line.startswith("hub"))

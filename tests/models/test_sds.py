@@ -220,7 +220,7 @@ def test_saving_memory_changes_nothing_but_time(model, torch, monkeypatch):
     plain = levels(model, raster(picture()))
     saved = []
     slices, tiles = UNet2DConditionModel.set_attention_slice, AutoencoderKL.enable_tiling
-    monkeypatch.setattr(machine, "is_small", lambda device: True)
+    monkeypatch.setattr(machine, "is_small", lambda device, need: True)
     monkeypatch.setattr(
         UNet2DConditionModel, "set_attention_slice", lambda self, size: saved.append(size) or slices(self, size)
     )

@@ -58,10 +58,9 @@ def _device(wanted: str) -> str:
     if not machine.installed("torch"):
         return "unknown without torch"
     try:
-        device = machine.device(wanted)
+        return str(machine.device(wanted))
     except InputError as error:
         return str(error)
-    return str(device) + (", where memory is saved because it is small" if machine.is_small(device) else "")
 
 
 def _cache() -> Path:

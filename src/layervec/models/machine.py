@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import torch
 
 EXTRA = 'pip install "layervec[models]"'
-SMALL = 6 * 2**30  # bytes of free memory of a GPU below which memory is saved at the cost of time (docs/models.md)
 
 
 def installed(module: str) -> bool:
@@ -45,11 +44,11 @@ def device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def is_small(device: torch.device) -> bool:
-    """Tell whether memory should be saved on a device: a GPU with less than `SMALL` free."""
+def is_small(device: torch.device, need: float) -> bool:
+    """Tell whether memory should be saved on a device: a GPU with fewer bytes free than are needed."""
     import torch
 
-    return device.type == "cuda" and int(torch.cuda.mem_get_info(device)[0]) < SMALL
+    return device.type == "cuda" and int(torch.cuda.mem_get_info(device)[0]) < need
 
 
 @contextmanager
@@ -67,7 +66,7 @@ def working(device: torch.device, threads: int | None, model: str) -> Iterator[N
             yield
     except (torch.OutOfMemoryError, MemoryError):
         raise InputError(
-            f"{model}: the memory of {device} is too small; try a smaller --size or --device cpu."
+            f"{model}: the memory of {device} is too small; try a smaller model, a smaller --size, or --device cpu."
         ) from None
     finally:
         torch.set_num_threads(before)

@@ -29,6 +29,9 @@ from layervec.types import Float32, Raster
 # The loss is a sum over the latent, divided by its positions in the paper, where every picture is 512 x 512 px. So
 # defined, a step moves each position as far as there, whatever the picture's size.
 POSITIONS = 64 * 64
+# Memory in half precision, with room to spare (the arithmetic is in docs/models.md).
+BYTES_OF_WEIGHTS = 2.5e9
+BYTES_A_PIXEL = 4000.0  # while a picture is decoded
 LEAST_ALPHA = 0.05  # below it colours cannot be had back from what lies over a ground
 
 
@@ -60,7 +63,8 @@ class Sds:
         """
         source.check(self.model)
         with machine.working(self.device, self.threads, self.model):
-            networks = Networks.load(self.model, self.device, offline=self.offline)
+            small = machine.is_small(self.device, BYTES_OF_WEIGHTS + BYTES_A_PIXEL * raster.width * raster.height)
+            networks = Networks.load(self.model, self.device, offline=self.offline, small=small)
             ground = contrasting(raster)
             latent = networks.encode(over(raster, ground))
             rows = networks.understand(["", self.prompt] if self._guided else [self.prompt])
@@ -134,7 +138,7 @@ class Networks:
     small: bool
 
     @classmethod
-    def load(cls, model: str, device: torch.device, *, offline: bool) -> Networks:
+    def load(cls, model: str, device: torch.device, *, offline: bool, small: bool) -> Networks:
         """Load from a folder or the hub. Raises InputError for anything but Stable Diffusion 1.x or 2.x."""
         with source.quiet():
             from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
@@ -154,10 +158,10 @@ class Networks:
             levels=scheduler.alphas_cumprod.to(device, torch.float32),
             predicts_velocity=scheduler.config.prediction_type == "v_prediction",
             device=device,
-            small=machine.is_small(device),
+            small=small,
         )
         networks._check(model, scheduler.config.prediction_type)
-        if networks.small:
+        if small:
             networks.unet.set_attention_slice("auto")
             networks.vae.enable_tiling()
         return networks

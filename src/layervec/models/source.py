@@ -34,7 +34,8 @@ def check(model: str) -> None:
 def load(kind: Any, model: str, part: str = "", *, offline: bool, **options: Any) -> Any:
     """Return `kind.from_pretrained` of a folder or hub id, or of a subfolder `part` of it, silently.
 
-    offline: never ask the hub. Raises InputError where that fails, for whatever cause.
+    What the hub's cache holds is taken as it is; the hub is asked for the rest. offline: never ask the hub.
+    Raises InputError where that fails, for whatever cause.
     """
     place = model if is_hub_id(model) else os.fspath(Path(model).expanduser())
     if part:
@@ -43,7 +44,12 @@ def load(kind: Any, model: str, part: str = "", *, offline: bool, **options: Any
         options["subfolder"] = part
     try:
         with quiet():
-            return kind.from_pretrained(place, local_files_only=offline or not is_hub_id(model), **options)
+            try:
+                return kind.from_pretrained(place, local_files_only=True, **options)
+            except OSError:
+                if offline or not is_hub_id(model):
+                    raise
+            return kind.from_pretrained(place, **options)
     except Exception as error:  # whatever lies in those files, libraries fail over it in many ways
         raise InputError(f"{model}: {_what(part)} cannot be loaded{_why(model, error, offline)}.") from error
 
@@ -65,11 +71,12 @@ def _why(model: str, error: Exception, offline: bool) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers and diffusers from talking: notes about backends that are not needed, bars of their own.
+    """Keep the libraries from talking: notes about backends that are not needed, about retries, bars of their own.
 
     The hub's own bars stay: fetching gigabytes should be seen.
     """
     from huggingface_hub import utils as hub
+    from huggingface_hub.utils import logging as hub_log
     from transformers.utils import logging as transformers_log
 
     logs: list[Any] = [transformers_log]
@@ -77,18 +84,20 @@ def quiet() -> Iterator[None]:
         from diffusers.utils import logging as diffusers_log
 
         logs.append(diffusers_log)
-    hub_has_bars = not hub.are_progress_bars_disabled()
+    hub_spoke, hub_has_bars = hub_log.get_verbosity(), not hub.are_progress_bars_disabled()
     before = [(log, log.get_verbosity(), log.is_progress_bar_enabled()) for log in logs]
     for log in logs:
         log.set_verbosity_error()
         log.disable_progress_bar()
     if hub_has_bars:  # transformers has switched them off with its own
         hub.enable_progress_bars()
+    hub_log.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        hub_log.set_verbosity(hub_spoke)
         for log, verbosity, bars in before:
             log.set_verbosity(verbosity)
             if bars:
