@@ -15,6 +15,7 @@ import numpy as np
 from layervec import ramps
 from layervec.arrange import Plan, add_outlines, nest, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
+from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
 from layervec.optimize import STEP, Fit, optimize
 from layervec.settings import Effort
@@ -207,6 +208,7 @@ class _Run:
         for shown, weight in _subsets(order)[1:]:
             ranks = order[shown]
             worth[ranks] += weight * raster.survey(fit.only(ranks).scene(), self.target, threads=self.threads).removal
+        worth *= factors(self.tree)[plan.nodes]
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
 

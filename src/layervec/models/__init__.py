@@ -1,0 +1,1 @@
+"""Adapters to models that others have trained; none is imported unless asked for."""
