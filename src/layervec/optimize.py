@@ -65,12 +65,27 @@ def pack(outlines: Sequence[Outline], paints: Float64, gradients: Ramps | None =
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """A second picture that some of the shapes alone have to match, each in a colour of its own.
+
+    It holds outlines where they are hidden in the drawing, or hardly show. shapes: bool [k]. colours: float64 [k, 3],
+    of which those of `shapes` count. target: float32 [3, h, w], the same colours on white. weight: of its squared error.
+    """
+
+    shapes: Bool  # [k]
+    colours: Float64  # [k, 3]
+    target: Float32  # [3, h, w]
+    weight: float
+
+
 def optimize(
     fit: Fit,
     target: Float32,
     steps: int,
     *,
     moving: Bool | None = None,
+    structure: Structure | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     first_step: float = STEP,
     threads: int | None = None,
@@ -79,7 +94,7 @@ def optimize(
     """Return the shapes moved and coloured to match the picture.
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
-    points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are
+    points may move (all by default). structure: what else outlines should match. subsets: sets of shapes (bool [k]) and weights, for which the colours are
     solved jointly; by default the whole drawing alone. first_step: px, how far points move at first; less for a
     fit that goes on from another. on_step hears the number of steps done and the least loss so far, whose points
     are the ones kept.
@@ -90,6 +105,7 @@ def optimize(
     axes = _Axes(len(fit.outlines))
     fit = solve_colours(fit, target, subsets, threads)
     scene = fit.scene()
+    hold = _Hold(fit, structure, threads) if structure is not None else None
     best_loss, best_points, best_ramps = np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
@@ -104,7 +120,7 @@ def optimize(
         if step < steps:
             share = step / max(1, steps - 1)
             length = first_step * (LAST_STEP / first_step) ** share
-            geometry.move(passed.points, length)
+            geometry.move(passed.points if hold is None else passed.points + hold.pull(points), length)
             if fit.ramps is not None and passed.ramps is not None:
                 fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps.axis, length))
     geometry.points = best_points
@@ -136,6 +152,26 @@ def solve_colours(
     graded = found.kind > 0
     paints[graded, :3] = found.colours[graded].mean(axis=1)
     return replace(fit, paints=paints, ramps=found)
+
+
+class _Hold:
+    """The pull of a structure on the points of a fit."""
+
+    def __init__(self, fit: Fit, structure: Structure, threads: int | None) -> None:
+        paints = np.ones((len(fit.outlines), 4))
+        paints[:, :3] = structure.colours
+        self._scene = replace(fit, paints=paints, ramps=None).only(structure.shapes).scene()
+        self._target, self._weight, self._threads = structure.target, structure.weight, threads
+        self._chosen = np.repeat(structure.shapes, [len(outline.points) for outline in fit.outlines])
+
+    def pull(self, points: Float32) -> Float32:
+        """Return the weighted derivatives by all points of the fit: [n, 2]."""
+        from layervec import raster
+
+        pulled = np.zeros_like(points)
+        scene = replace(self._scene, points=np.ascontiguousarray(points[self._chosen]))
+        pulled[self._chosen] = self._weight * raster.fit_pass(scene, self._target, threads=self._threads).points
+        return pulled
 
 
 class _Adam:
