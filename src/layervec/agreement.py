@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layervec.types import Bool, Float64, Int64
 
@@ -64,7 +66,7 @@ def agreement(masks: Bool, wholes: Iterable[Bool], layers: Sequence[Sequence[int
     return Agreement(len(masks), float(best.mean()), float((best > FOUND).mean()), _vec(seen_inside, seen))
 
 
-def _likeness(shared: Float64, area: Float64, other: Float64 | int) -> Float64:
+def _likeness(shared: NDArray[Any], area: Float64, other: NDArray[Any] | Any) -> Float64:
     """Intersection over union from the areas of intersection, of masks and of the others."""
     return np.asarray(shared / np.maximum(area + other - shared, 1.0))
 

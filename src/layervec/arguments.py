@@ -38,6 +38,7 @@ Measure how close an SVG comes to a picture and how easy it is to edit. Any SVG 
 Examples:
   layervec score photo.svg photo.jpg               a table
   layervec score photo.svg photo.jpg --json        the same for programs
+  layervec score photo.svg photo.jpg --masks photo-masks
 """
 
 
@@ -72,11 +73,12 @@ class Vectorize:
 
 @dataclass(frozen=True)
 class Score:
-    """What `layervec score` was asked for."""
+    """What `layervec score` was asked for. masks: a folder of masks of objects."""
 
     svg: Path
     image: Path
     json: bool
+    masks: Path | None = None
 
 
 def vectorize(words: Sequence[str]) -> Vectorize:
@@ -98,7 +100,7 @@ def vectorize(words: Sequence[str]) -> Vectorize:
 def score(words: Sequence[str]) -> Score:
     """Return what `layervec score` was asked for. Raises InputError; SystemExit(0) after showing help."""
     found = _score_parser().read(words)
-    return Score(svg=found.svg, image=found.image, json=found.json)
+    return Score(svg=found.svg, image=found.image, json=found.json, masks=found.masks)
 
 
 def _settings(parser: _Parser, found: argparse.Namespace) -> Settings:
@@ -173,6 +175,13 @@ def _score_parser() -> _Parser:
     parser.add_name("svg", "OUT.svg", "The drawing to measure.")
     parser.add_name("image", "IMAGE", "The picture that it should look like.")
     options = parser.add_argument_group("options")
+    options.add_argument(
+        "--masks",
+        metavar="FOLDER",
+        type=Path,
+        help="Also measure how well shapes and layers agree with the masks of objects in this folder: recall, the mean "
+        "best overlap of a mask with a shape or layer, and VeC, the share of shapes touching a mask that lie in it.",
+    )
     options.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
     parser.add_help_to(options)
     return parser
@@ -186,6 +195,9 @@ def _add_setting(group: argparse._ArgumentGroup, name: str, field: FieldInfo) ->
     if bool in kinds:
         how["action"] = argparse.BooleanOptionalAction
         default = "yes" if default else "no"
+    elif str in kinds:
+        how["metavar"] = "TEXT"
+        default = default or None
     else:
         number = next((kind for kind in NUMBERS if kind in kinds), None)
         choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["load", "simplify", "tree", "arrange", "refine", "write"]
+Stage = Literal["load", "simplify", "segment", "tree", "arrange", "refine", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Event:
     psnr: fidelity of the drawing so far at fitting size, dB.
     paths: shapes in the drawing so far.
     round: refinement round, from 1.
-    value: what the stage has made so far: at the end `Picture` (load), list of `Raster` (simplify), `RegionTree`
-        (tree), `Arranged` (arrange), `Drawing` in fitting pixels (refine, and there also after each round), the
-        SVG text (write).
+    value: what the stage has made so far: at the end `Picture` (load), list of `Raster` (simplify), list of
+        `Mask` (segment, where objects are looked for), `RegionTree` (tree), `Arranged` (arrange), `Drawing` in
+        fitting pixels (refine, and there also after each round), the SVG text (write).
     """
 
     stage: Stage

@@ -1,4 +1,4 @@
-"""Make masks nodes of the region tree: mend them, nest them, and merge what lies in one before anything crosses its border.
+"""Make masks nodes of the region tree: mend them, nest them, and merge leaves within them first.
 
 Masks overlap, contradict and repeat each other; the regions of a tree lie inside or beside one another. Here the first
 becomes the second: a mask inside another is cut to it, a mask around others takes them in whole, and of two that cross,
@@ -45,11 +45,11 @@ def mended(pixels: Bool) -> Bool:
 
     least = SMALL_PART * np.count_nonzero(pixels)
     mask = pixels.astype(np.uint8)
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     mask[(facts[:, cv2.CC_STAT_AREA] < least)[labels]] = 0
     # Around the padded mask lies one piece that is the outside, whatever pixel the mask itself covers.
     outside = np.pad(1 - mask, 1, constant_values=1)
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(outside, connectivity=4)
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(outside, connectivity=4)
     small = facts[:, cv2.CC_STAT_AREA] < least
     small[[0, labels[0, 0]]] = False
     return np.asarray((mask == 1) | small[labels][1:-1, 1:-1])
@@ -73,9 +73,10 @@ def split(labels: Int32, masks: Sequence[Bool]) -> Int32:
 
 
 def nest(masks: Sequence[Bool], labels: Int32) -> Nested:
-    """Return masks as nested sets of leaves; those that are empty, all of the canvas, or repeat or contradict others are left out.
+    """Return masks as nested sets of leaves.
 
-    masks: bool [h, w] each. labels: int32 [h, w], leaves. A leaf belongs to a mask that covers more than half of it.
+    Those that are empty or all of the canvas, or that repeat or contradict others, are left out. masks: bool [h, w]
+    each. labels: int32 [h, w], leaves. A leaf belongs to a mask that covers more than half of it.
     Small masks come first: whatever a conflict costs is less in proportion for the larger one.
     """
     size = np.bincount(labels.ravel())
@@ -160,9 +161,7 @@ class _Family:
         return Nested(leaves[order], place[parent[order]], np.array(self._source, dtype=np.int64)[order])
 
 
-def merge(
-    nested: Nested, mean: Float32, area: Float64, ends: Int32, length: Float32
-) -> tuple[Int32, Float64, Int64]:
+def merge(nested: Nested, mean: Float32, area: Float64, ends: Int32, length: Float32) -> tuple[Int32, Float64, Int64]:
     """Merge leaves as `tree_kernels.merge` does, but all of each set before anything across its border.
 
     Returns (children int32 [n - 1, 2], cost float64 [n - 1], node of each set int64 [k]). Pieces of a set that do
@@ -213,7 +212,7 @@ class _Merger:
         self._cost = np.zeros(2 * n - 1)
 
     def merge(self, regions: Int64, ends: Int64, length: Float32) -> int:
-        """Merge these regions to one and return its node. ends: [e, 2], touching regions, perhaps the same pair again."""
+        """Merge these regions to one and return its node. ends: [e, 2], touching regions, some pairs repeated."""
         from layervec import tree_kernels as kernels
 
         if len(regions) == 1:
@@ -242,7 +241,7 @@ class _Merger:
 
 
 def _bridged(pairs: Int32, length: Float32, m: int) -> tuple[Int32, Float32]:
-    """Return the pairs, and one more from the first to each other of the separate pieces that they make of m regions."""
+    """Return the pairs of m regions, and one more from the first to each other of the pieces that hang together."""
     from layervec import tree_kernels as kernels
 
     piece = kernels.components(pairs, m)

@@ -1,6 +1,6 @@
 """From a picture to a layered drawing: the order of the stages, and nothing else.
 
-    open -> simplify -> tree -> arrange -> refine (optimize) -> layers -> svg
+    open -> simplify (-> segment) -> tree -> arrange -> refine (optimize) -> layers -> svg
 
 Stages are pure functions; this file hands one's result to the next, tells `on_event` what happened, and scales
 the drawing to the picture's own size.
@@ -19,8 +19,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from layervec import arrange, image, layers, refine, simplify, svg, tree
+from layervec import arrange, folders, image, layers, refine, segment, simplify, svg, tree
 from layervec.events import Event, OnEvent, Stage, ignore
+from layervec.segment import Mask
 from layervec.settings import EFFORTS, GRADIENT_PRICES, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
@@ -74,9 +75,13 @@ def vectorize(
     with clock.stage("load") as done:
         picture = done(image.open_picture(source, settings.size))
     with clock.stage("simplify") as done:
-        levels = done(simplify.Classic(settings.levels_count, threads).levels(picture.raster))
+        levels = done(_levels(picture, settings, threads))
+    masks: list[Mask] = []
+    if settings.masks or settings.segmenter != "none":
+        with clock.stage("segment") as done:
+            masks = done(_masks(picture, levels, settings, threads))
     with clock.stage("tree") as done:
-        regions = done(tree.build(picture.raster, levels, threads=threads))
+        regions = done(tree.build(picture.raster, levels, masks=masks, threads=threads))
     pixels = _fitted(picture.raster)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
@@ -112,12 +117,30 @@ def vectorize(
             title=_title(source),
             metadata={
                 "generator": f"layervec {version('layervec')}",
-                "settings": settings.model_dump(),
+                "settings": settings.recorded(),
                 "source": {"sha256": picture.sha256, "width": picture.width, "height": picture.height},
             },
         )
         text = done(svg.write(drawing))
     return Result(drawing, text, clock.seconds)
+
+
+def _levels(picture: image.Picture, settings: Settings, threads: int | None) -> list[Raster]:
+    """The picture and its simplified versions, the user's own if there are any."""
+    if settings.levels:
+        return folders.levels(Path(settings.levels), picture.raster, (picture.width, picture.height))
+    return simplify.Classic(settings.levels_count, threads).levels(picture.raster)
+
+
+def _masks(picture: image.Picture, levels: list[Raster], settings: Settings, threads: int | None) -> list[Mask]:
+    """Masks of objects: the user's own, and what a segmenter finds."""
+    found = []
+    if settings.masks:
+        size = (picture.width, picture.height)
+        found += folders.masks(Path(settings.masks), picture.raster.width, picture.raster.height, size)
+    if settings.segmenter != "none":
+        found += segment.load(settings, threads=threads).masks(levels)
+    return found
 
 
 class _Clock:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WORDS: dict[Stage, str] = {
     "load": "reading the picture",
     "simplify": "simplifying",
+    "segment": "finding objects",
     "tree": "finding regions",
     "arrange": "drawing shapes",
     "refine": "fitting shapes",
@@ -29,6 +30,7 @@ WORDS: dict[Stage, str] = {
 SHARES: dict[Stage, float] = {
     "load": 0.02,
     "simplify": 0.06,
+    "segment": 0.0,  # most runs have no such stage
     "tree": 0.07,
     "arrange": 0.15,
     "refine": 0.68,

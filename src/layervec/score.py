@@ -216,7 +216,7 @@ def _agreement(document: _Document, masks: Bool) -> Agreement:
             alpha = document.render(width, height, None, frozenset(shapes) - {shape})[..., 3]
             yield alpha >= max(float(alpha.max()) / 2, LEAST_COVER)
 
-    groups = [element for element in document.root.iter(f"{{{SVG}}}g")]
+    groups = document.root.iter(f"{{{SVG}}}g")
     layers = [[place[shape] for shape in _shapes(group) if shape in place] for group in groups]
     return agreement(masks, wholes(), layers)
 

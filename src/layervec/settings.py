@@ -18,6 +18,7 @@ from layervec.errors import InputError
 
 Quality = Literal["draft", "standard", "best"]
 Gradients = Literal["auto", "on", "off"]
+Segmenter = Literal["none", "sam"]
 
 # Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as
 # four to six nodes, each of which must save 0.65 (`refine.NODE_PRICE`).
@@ -56,12 +57,42 @@ class Settings(BaseModel):
         default="off",
         description="Fill shapes with gradients: auto where that saves shapes, on wherever it helps, off never.",
     )
+    segmenter: Segmenter = Field(
+        default="none",
+        description="What finds objects: none, or sam for a model of the Segment Anything family.",
+    )
+    segmenter_model: str = Field(
+        default="",
+        description="The model for sam: a folder with encoder.onnx and decoder.onnx.",
+    )
+    levels: str = Field(
+        default="",
+        description="A folder of simplified versions of the picture, PNGs in the order of their names, fine to coarse, "
+        "to be used instead of our own.",
+    )
+    masks: str = Field(
+        default="",
+        description="A folder of masks of objects, PNGs with an object white on black in each, of any size in the "
+        "picture's proportions. labels.json in it may say what they show, as file name: label.",
+    )
     tolerance: float = Field(
         default=1.0,
         ge=0.1,
         le=10.0,
         description="How far, in fitting pixels, a curve may run beside the border it follows. More gives fewer nodes.",
     )
+
+    def recorded(self) -> dict[str, object]:
+        """Return what made a drawing, as plain JSON data: what needs files only where it was used, by its last name."""
+        values = self.model_dump(mode="json")
+        if self.segmenter == "none":
+            del values["segmenter"], values["segmenter_model"]
+        for name in ("segmenter_model", "levels", "masks"):
+            if not values.get(name):
+                values.pop(name, None)
+            elif Path(values[name]).exists():
+                values[name] = Path(values[name]).resolve().name
+        return values
 
 
 @dataclass(frozen=True, slots=True)

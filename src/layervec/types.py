@@ -159,11 +159,15 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A named group; children back to front. Ids are unique in a drawing and ASCII."""
+    """A named group; children back to front. Ids are unique in a drawing and ASCII.
+
+    thing: what object the layer is, "" for one that is none; an object of which nobody knows is an "object".
+    """
 
     id: str
     name: str
     children: tuple[Layer | Shape, ...] = ()
+    thing: str = ""
 
     def shapes(self) -> Iterator[Shape]:
         """Yield every shape below this layer, back to front."""

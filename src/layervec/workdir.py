@@ -3,6 +3,7 @@
 Listens to events and changes nothing of the run. Knows what each stage's value is, not how it comes about.
 
     levels/0.png ...           the picture and its simplified versions, fine to coarse
+    segments/001.png ...       masks of objects, where any were looked for or given
     cuts/4.png, 8.png, ...     the region tree cut into so many regions, in mean colours; up to `paths`
     masks/001.png ...          white where a picked region lies, by rank in the first drawing; 64 at most
     stages/00-arrange.svg ...  the drawing after each step: arrange, round-0 (the first fit), ..., refine
@@ -24,6 +25,7 @@ import numpy as np
 from layervec.errors import InputError
 from layervec.events import Event
 from layervec.files import check_writable, reason, write_atomic
+from layervec.segment import Mask
 from layervec.settings import Settings
 from layervec.types import Drawing, Float32, Raster, RegionTree
 
@@ -33,7 +35,13 @@ if TYPE_CHECKING:
 
 MOST_MASKS = 64  # files; the first regions tell how the picture was understood, the rest are details
 FIRST_CUT = 4  # regions of the coarsest cut, doubled from there
-KEPT = {"levels": "*.png", "cuts": "*.png", "masks": "*.png", "stages": "*.svg"}  # folder: what lies in it
+KEPT = {
+    "levels": "*.png",
+    "segments": "*.png",
+    "cuts": "*.png",
+    "masks": "*.png",
+    "stages": "*.svg",
+}  # folder: what lies in it
 RECORD, RESULT = "run.json", "result.svg"
 
 
@@ -66,6 +74,8 @@ class WorkDir:
             return
         if event.stage == "simplify":
             self._keep_levels(value)  # type: ignore[arg-type]
+        elif event.stage == "segment":
+            self._keep_segments(value)  # type: ignore[arg-type]
         elif isinstance(value, RegionTree):
             self._keep_cuts(value)
         elif event.stage == "arrange":
@@ -104,6 +114,12 @@ class WorkDir:
         self._pixels = premultiplied(levels[0])
         for i, level in enumerate(levels):
             save_png(self.folder / "levels" / f"{i}.png", level.pixels)
+
+    def _keep_segments(self, masks: list[Mask]) -> None:
+        from layervec.image import save_png
+
+        for number, mask in enumerate(masks, start=1):
+            save_png(self.folder / "segments" / f"{number:03}.png", mask.pixels.astype(np.float32))
 
     def _keep_cuts(self, tree: RegionTree) -> None:
         from layervec.image import save_png, straight
