@@ -15,8 +15,7 @@ import numpy as np
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 SMALL_PART = 0.02  # of a mask's area; holes and islands smaller than this are noise of the segmenter
-SPLIT_AREA = 40  # px; a leaf larger than this is cut along a mask's border instead of going to one side whole
-LEAST_PIECE = 10  # px that such a cut leaves on either side
+LEAST_PIECE = 4  # px; a leaf is cut along a mask's border if that leaves as much on either side, else it goes whole
 LEAST_AREA = 12  # px; a smaller mask is no object
 WHOLE_CANVAS = 0.98  # of the canvas; a mask of more tells nothing
 SAME = 0.85  # intersection over union at which two masks are one
@@ -56,7 +55,7 @@ def mended(pixels: Bool) -> Bool:
 
 
 def split(labels: Int32, masks: Sequence[Bool]) -> Int32:
-    """Return leaves cut along the masks' borders where they are too large to go to one side whole.
+    """Return leaves cut along the masks' borders where they have a good part on either side.
 
     labels: int32 [h, w], 0 .. n - 1; those returned too, each leaf in one piece.
     """
@@ -66,9 +65,10 @@ def split(labels: Int32, masks: Sequence[Bool]) -> Int32:
     for mask in masks:
         size = np.bincount(labels.ravel())
         inside = np.bincount(labels[mask], minlength=len(size))
-        mixed = (size > SPLIT_AREA) & (np.minimum(inside, size - inside) >= LEAST_PIECE)
-        labels = np.where(mixed[labels] & mask, labels + len(size), labels)
-        labels = np.unique(labels, return_inverse=True)[1].reshape(whole.shape).astype(np.int32)
+        mixed = np.minimum(inside, size - inside) >= LEAST_PIECE
+        if mixed.any():
+            fresh = len(size) + np.cumsum(mixed, dtype=np.int32) - 1
+            labels = np.where(mixed[labels] & mask, fresh[labels], labels)
     return whole if labels is whole else kernels.pieces(labels)
 
 

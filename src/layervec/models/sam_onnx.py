@@ -2,14 +2,14 @@
 
 Knows the signature of the decoder that segment-anything's own export writes, and needs onnxruntime alone, loaded on
 use. The picture is encoded once; points to ask at come from the region tree (`prompts.py`). Masks are judged at the
-decoder's own 256 px, and the step that would scale them to the picture never runs; then their borders are moved to
-those of the tree's leaves. Signature:
+decoder's own 256 px, and the step that would scale them to the picture is cut off (`onnx_file.py`), a fifth of the
+work; then their borders are moved to those of the tree's leaves. Signature:
 https://github.com/facebookresearch/segment-anything/blob/main/scripts/export_onnx_model.py
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from layervec import tree
 from layervec.errors import InputError
 from layervec.image import over
+from layervec.models.onnx_file import with_outputs
 from layervec.models.prompts import Questions, candidates
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int64, Raster
@@ -49,8 +50,8 @@ class SamOnnx:
         Raises InputError where onnxruntime or a file is missing, or a file is not what it should be.
         """
         self._threads = threads
-        self._encoder = _session(folder / ENCODER, threads)
-        self._decoder = _session(folder / DECODER, threads)
+        self._encoder = _session(folder / ENCODER, None, threads)
+        self._decoder = _session(folder / DECODER, {LOGITS, QUALITY}, threads)
         self._side = _encoder_side(self._encoder, folder / ENCODER)
         self._low, self._batch = _decoder_sizes(self._decoder, folder / DECODER)
 
@@ -96,10 +97,6 @@ class SamOnnx:
 
     def _decoded(self, embedding: Float32, points: Float64) -> tuple[Float32, Float64]:
         """Ask at points [n, 2], in the encoder's pixels; return logits [m, low, low] and quality [m] of all answers."""
-        from onnxruntime import RunOptions
-
-        options = RunOptions()
-        options.only_execute_path_to_fetches = True  # not the scaling to `orig_im_size`
         coords = np.zeros((self._batch, 2, 2), np.float32)
         coords[: len(points), 0] = points
         feed = {
@@ -110,7 +107,7 @@ class SamOnnx:
             "has_mask_input": np.zeros(1, np.float32),
             "orig_im_size": np.full(2, self._side, np.float32),
         }
-        logits, quality = self._decoder.run([LOGITS, QUALITY], feed, options)
+        logits, quality = self._decoder.run([LOGITS, QUALITY], feed)
         first = 1 if logits.shape[1] > WHOLE_MASKS else 0
         logits, quality = logits[: len(points), first:], quality[: len(points), first:]
         return logits.reshape(-1, *logits.shape[2:]), quality.ravel().astype(np.float64)
@@ -125,7 +122,7 @@ def _good(logits: Float32, quality: Float64) -> Bool:
 
 def _distinct(masks: Bool, quality: Float64) -> Int64:
     """Return the indices of masks [n, h, w] that are large enough and no repetition of a better one, best first."""
-    flat = masks.reshape(len(masks), -1)
+    flat = masks.reshape(len(masks), int(np.prod(masks.shape[1:])))
     order = np.argsort(-quality, kind="stable")
     order = order[np.count_nonzero(flat[order], axis=1) >= LEAST_SHARE * flat.shape[1]]
     weights = flat[order].astype(np.float32)
@@ -145,8 +142,8 @@ def _enlarged(logits: Float32, raster: Raster) -> Bool:
     return np.asarray(cv2.resize(logits, (raster.width, raster.height), interpolation=cv2.INTER_LINEAR) > 0.0)
 
 
-def _session(path: Path, threads: int | None) -> Any:
-    """Return a model ready to run. Raises InputError."""
+def _session(path: Path, outputs: Set[str] | None, threads: int | None) -> Any:
+    """Return a model ready to run, with these outputs alone, or all. Raises InputError."""
     try:
         from onnxruntime import InferenceSession, SessionOptions
     except ImportError:
@@ -159,7 +156,8 @@ def _session(path: Path, threads: int | None) -> Any:
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        model = str(path) if outputs is None else with_outputs(path.read_bytes(), outputs)
+        return InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of onnxruntime's own classes, one for each status
         cause = " ".join(str(error).split())
         raise InputError(f"{path} cannot be used as an ONNX model: {cause}.") from error
