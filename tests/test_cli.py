@@ -428,7 +428,8 @@ def test_every_setting_has_a_flag_and_help(name, capsys):
     with pytest.raises(SystemExit):
         arguments.vectorize(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"{field.description} (default: {field.default})" in shown
+    default = f" (default: {field.default})" if field.default != "" else ""
+    assert f"{field.description}{default}" in shown
 
 
 def test_settings_of_every_kind_become_flags(tmp_path, monkeypatch, capsys):

@@ -64,7 +64,8 @@ def save_decoder(path, batch="batch", masks=4, leave_out=()):
         ("Abs", ["offset"], "apart", {}),
         ("ReduceSum", ["apart", "1"], "distance", {"keepdims": 1}),
         ("Sub", ["thresholds", "distance"], "margin", {}),
-        ("Mul", ["margin", "sharpness"], "low_res_masks", {}),
+        ("Mul", ["margin", "sharpness"], "steep", {}),
+        ("Clip", ["steep", "least", "most"], "low_res_masks", {}),
         ("ReduceMean", ["low_res_masks"], "mean", {"axes": [2, 3], "keepdims": 0}),
         ("Mul", ["mean", "zero"], "nothing", {}),
         ("Add", ["nothing", "quality"], "iou_predictions", {}),
@@ -73,7 +74,8 @@ def save_decoder(path, batch="batch", masks=4, leave_out=()):
     constants = {
         "0": np.array([0]), "1": np.array([1]), "23": np.array([2, 3]), "flat": np.array([3, LOW * LOW]),
         "step": np.float32(SIDE // LOW), "stride": np.array([1, LOW]), "thresholds": thresholds,
-        "sharpness": np.float32(50), "zero": np.float32(0), "impossible": np.array([7]),
+        "sharpness": np.float32(50),
+        "least": np.float32(-5), "most": np.float32(5), "zero": np.float32(0), "impossible": np.array([7]),
         "quality": np.linspace(0.9, 0.99, masks, dtype=np.float32),
     }  # fmt: skip
     inputs = [
