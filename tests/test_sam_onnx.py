@@ -16,6 +16,7 @@ from pictures import raster
 
 from layervec import InputError, Settings, cli, segment, simplify, svg, tree
 from layervec.image import save_png
+from layervec.models.onnx_file import with_outputs
 from layervec.models.prompts import Questions, candidates
 from layervec.models.sam_onnx import SamOnnx
 
@@ -237,3 +238,36 @@ def test_mobile_sam_finds_the_things_of_a_photo():
             sides = np.array([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1], dtype=float)
             boxes.append(sides / np.tile([picture.height, picture.width], 2))
         assert np.abs(np.array(boxes) - [top, left, bottom, right]).max(axis=1).min() < 0.05
+
+
+def test_what_an_inner_graph_reads_is_kept(tmp_path):
+    """The branches of an If read names of the graph around it without naming them as inputs."""
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+
+    def branch(kind):
+        inner = helper.make_node(kind, ["doubled"], [kind])
+        return helper.make_graph([inner], kind, [], [helper.make_tensor_value_info(kind, floats, (1,))])
+
+    nodes = [
+        helper.make_node("Add", ["x", "x"], ["doubled"]),
+        helper.make_node("Greater", ["x", "doubled"], ["shrank"]),
+        helper.make_node("Squeeze", ["shrank"], ["one"]),
+        helper.make_node("If", ["one"], ["chosen"], then_branch=branch("Neg"), else_branch=branch("Identity")),
+        helper.make_node("Sqrt", ["doubled"], ["unread"]),
+    ]
+    values = [helper.make_tensor_value_info(name, floats, (1,)) for name in ("x", "chosen", "unread")]
+    graph = helper.make_graph(nodes, "branches", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    left = onnx.load_from_string(with_outputs(model.SerializeToString(), {"chosen"}))
+    assert [node.op_type for node in left.graph.node] == ["Add", "Greater", "Squeeze", "If"]
+    assert [output.name for output in left.graph.output] == ["chosen"]
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(left.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.array([3.0], np.float32)})[0].tolist() == [6.0]
+
+
+@pytest.mark.parametrize("data", [b"\x07", b"\xff", b"\x3a\x05ab"], ids=["wire type", "number", "length"])
+def test_what_is_no_model_is_refused(data):
+    with pytest.raises(ValueError, match=r"wire type|ends beyond"):
+        with_outputs(data, {"chosen"})
