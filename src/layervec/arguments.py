@@ -39,6 +39,7 @@ Measure how close an SVG comes to a picture and how easy it is to edit. Any SVG 
 Examples:
   layervec score photo.svg photo.jpg               a table
   layervec score photo.svg photo.jpg --json        the same for programs
+  layervec score photo.svg photo.jpg --masks photo-masks
 """
 MODELS_HELP = """\
 List what is there for the options that need a model, and how to get the rest. Fetches nothing.
@@ -89,11 +90,12 @@ class Models:
 
 @dataclass(frozen=True)
 class Score:
-    """What `layervec score` was asked for."""
+    """What `layervec score` was asked for. masks: a folder of masks of objects."""
 
     svg: Path
     image: Path
     json: bool
+    masks: Path | None = None
 
 
 def vectorize(words: Sequence[str]) -> Vectorize:
@@ -116,7 +118,7 @@ def vectorize(words: Sequence[str]) -> Vectorize:
 def score(words: Sequence[str]) -> Score:
     """Return what `layervec score` was asked for. Raises InputError; SystemExit(0) after showing help."""
     found = _score_parser().read(words)
-    return Score(svg=found.svg, image=found.image, json=found.json)
+    return Score(svg=found.svg, image=found.image, json=found.json, masks=found.masks)
 
 
 def models(words: Sequence[str]) -> Models:
@@ -224,6 +226,13 @@ def _score_parser() -> _Parser:
     parser.add_name("svg", "OUT.svg", "The drawing to measure.")
     parser.add_name("image", "IMAGE", "The picture that it should look like.")
     options = parser.add_argument_group("options")
+    options.add_argument(
+        "--masks",
+        metavar="FOLDER",
+        type=Path,
+        help="Also measure how well shapes and layers agree with the masks of objects in this folder: recall, the mean "
+        "best overlap of a mask with a shape or layer, and VeC, the share of shapes touching a mask that lie in it.",
+    )
     options.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
     parser.add_help_to(options)
     return parser

@@ -23,6 +23,7 @@ LOOSENESS = (0.7, 1.5)  # least and most factor on the tolerance for shapes that
 STIFFNESS = 0.0015  # squared colour difference, all channels, that one neighbour on the other side of a border weighs
 SETTLE_ROUNDS = 8  # sweeps over the borders; nearly all pixels have settled after five
 SHOWN_MARGIN = 2.0  # px around what shows of a region where its border is kept exactly
+OBJECT_OVERLAP = 1  # px; likewise for objects, whose outlines should be their own
 HIDDEN_RETREAT = 0.5  # px that a border that never shows steps back under the shapes above
 HIDDEN_BLUR = 1.5  # px, standard deviation, by which such a border is smoothed
 
@@ -166,6 +167,7 @@ class Regions:
         self._inside = _inside(nest(tree, plan.nodes))
         self._see_through = plan.paints[:, 3] < 1.0
         self._closing = max(2, round(HOLE_CLOSING * max(self._owner.shape)))
+        self._is_object = np.isin(plan.nodes, tree.objects)
         h, w = self._owner.shape
         self._rows = np.zeros((count + 1, h), dtype=bool)  # which rows each region is seen in; the last is nothing
         self._rows[self._owner, np.arange(h)[:, None]] = True
@@ -202,7 +204,8 @@ class Regions:
         later = np.append((self._place > self._place[i]) & ~self._inside[i, :-1] & ~self._see_through, False)
         above = later[near]
         if above.any():
-            part = _run_under(part, above, above & (near < i), self._closing)
+            closing, overlap = (0, OBJECT_OVERLAP) if self._is_object[i] else (self._closing, OVERLAP)
+            part = _run_under(part, above, above & (near < i), closing, overlap)
         shown = near == i
         return part if np.array_equal(shown, part) else _smooth_hidden(part, shown)
 
@@ -245,12 +248,12 @@ def _smooth_hidden(mask: Bool, shown: Bool) -> Bool:
     return result if result.any() else mask
 
 
-def _run_under(own: Bool, above: Bool, before: Bool, closing: int) -> Bool:
+def _run_under(own: Bool, above: Bool, before: Bool, closing: int, overlap: int) -> Bool:
     """Grow a region under what is painted above it.
 
     above: where any later shape shows; before: where one of them is also more important, so that it hides the
-    growth at every level of detail. There the region overlaps it, and bays up to 2 * `closing` px wide close; holes
-    close wherever something is painted on top.
+    growth at every level of detail. There the region overlaps it by `overlap` px, and bays up to 2 * `closing` px wide
+    close; holes close wherever something is painted on top.
     """
     import cv2
 
@@ -258,7 +261,7 @@ def _run_under(own: Bool, above: Bool, before: Bool, closing: int) -> Bool:
     # Outside the window counts as grown, or the closing would eat into the region along the canvas border.
     grown = np.pad((near <= closing).astype(np.uint8), 1, constant_values=1)
     closed = cv2.distanceTransform(grown, cv2.DIST_L2, 3)[1:-1, 1:-1] > closing
-    result = own | ((closed | (near <= OVERLAP)) & before)
+    result = own | ((closed | (near <= overlap)) & before)
     return np.asarray(result | (_holes(result) & above))
 
 

@@ -20,6 +20,7 @@ from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
+OBJECT_WORTH = 3.0  # factor on what a shape of an object gains, so that things come before their shading
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
@@ -70,6 +71,7 @@ class Chooser:
         self.gains: list[float] = []
         self._is_leaf = tree.last == np.arange(len(tree)) + 1
         self._painted = np.zeros(len(tree), dtype=bool)
+        self._worth = worth(tree)
         sums = node_sums(tree, np.concatenate([weight * pixels, weight * pixels**2, weight], axis=2))
         channels = pixels.shape[2]
         area = sums[:, -1:]
@@ -112,7 +114,7 @@ class Chooser:
             if gain <= least_gain:
                 return False
             paint = self._paint(node)
-            self.gain[node] = min(gain, self._shown[node, -1] - paint.error.sum())
+            self.gain[node] = min(gain, self._worth[node] * (self._shown[node, -1] - paint.error.sum()))
             if self.gain[node] >= gain * (1 - 1e-9):
                 self._lay(node, paint)
                 return True
@@ -204,7 +206,14 @@ class Chooser:
         if self._places.shape[1]:
             saved = ramps.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
             left -= np.maximum(saved, 0.0)
-        self.gain[nodes] = np.where(may, shown[:, -1] - left, 0.0)
+        self.gain[nodes] = np.where(may, self._worth[nodes] * (shown[:, -1] - left), 0.0)
+
+
+def worth(tree: RegionTree) -> Float64:
+    """Return the factor on the gain of each node: [m], OBJECT_WORTH for objects and 1 for all others."""
+    factor = np.ones(len(tree))
+    factor[tree.objects] = OBJECT_WORTH
+    return factor
 
 
 def _paintable(sums: Float64, channels: int) -> Bool:

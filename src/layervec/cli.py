@@ -227,7 +227,7 @@ def _score(words: Sequence[str]) -> None:
     asked = arguments.score(words)
     from layervec.score import score
 
-    figures = score(asked.svg, asked.image)
+    figures = score(asked.svg, asked.image, masks=asked.masks)
     if asked.json:
         import json
 

@@ -1,8 +1,8 @@
 """Turn a plan into a drawing: nested, named layers that a person can find their way in.
 
-A region that others are painted on becomes a layer with those inside it; the background stands alone at the
-bottom, so that hiding it hides nothing else; what is small and has no parts is gathered as details. Knows
-plans and names; moves no point and changes no colour.
+A region that others are painted on, or that is an object, becomes a layer with those inside it; the background
+stands alone at the bottom, so that hiding it hides nothing else; what is small and has no parts is gathered as
+details. Knows plans and names; moves no point and changes no colour.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from layervec.arrange import Plan, nest, stack
 from layervec.names import colour_name, place_name
 from layervec.types import Drawing, Float64, Layer, Paint, RegionTree, Shape
 
+UNKNOWN = "object"  # what an object is called that has no label
 LAYER_SHARE = 0.003  # of the canvas; a region without parts that shows less is a detail, not a layer of its own
 
 
@@ -30,6 +31,7 @@ class _Builder:
     def __init__(self, tree: RegionTree, plan: Plan) -> None:
         self.plan = plan
         self.size = tree.labels.size
+        self.things = {node: name or UNKNOWN for node, name in zip(tree.objects.tolist(), tree.names, strict=True)}
         self.areas, self.centres = _areas_and_centres(tree, plan)
         parents = nest(tree, plan.nodes)
         self.children: dict[int, list[int]] = {}
@@ -56,7 +58,7 @@ class _Builder:
 
     def _group(self, members: list[int], details_id: str) -> Iterator[Layer | Shape]:
         """Every member as a layer, but the small ones without parts together in one layer on top."""
-        small = [i for i in members if i not in self.children and self.areas[i] < LAYER_SHARE * self.size]
+        small = [i for i in members if not self._has_layer(i) and self.areas[i] < LAYER_SHARE * self.size]
         large = [i for i in members if i not in small]
         for i, name in zip(large, _unique([self._name(i) for i in large]), strict=True):
             yield self._layer(i, name)
@@ -66,10 +68,14 @@ class _Builder:
     def _layer(self, i: int, name: str) -> Layer:
         inner: list[Layer | Shape] = [self._shape(i)]
         members = self.children.get(i, [])
-        parts = [j for j in members if j in self.children]
+        parts = [j for j in members if self._has_layer(j)]
         names = dict(zip(parts, _unique([self._name(j) for j in parts]), strict=True))
         inner += [self._layer(j, names[j]) if j in names else self._shape(j) for j in members]
-        return Layer(f"l{i + 1}", name, tuple(inner))
+        return Layer(f"l{i + 1}", name, tuple(inner), self.things.get(int(self.plan.nodes[i]), ""))
+
+    def _has_layer(self, i: int) -> bool:
+        """Tell whether a shape has a layer wherever it lies: objects, and what others are painted on."""
+        return i in self.children or int(self.plan.nodes[i]) in self.things
 
     def _shape(self, i: int) -> Shape:
         outline = self.plan.outlines[i]
@@ -79,6 +85,9 @@ class _Builder:
         return ramps.paint(self.plan.paints, self.plan.ramps, i)
 
     def _name(self, i: int) -> str:
+        thing = self.things.get(int(self.plan.nodes[i]), UNKNOWN)
+        if thing != UNKNOWN:
+            return thing
         return f"{colour_name(self._paint(i))}, {place_name(*self.centres[i])}"
 
 

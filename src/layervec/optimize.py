@@ -65,12 +65,28 @@ def pack(outlines: Sequence[Outline], paints: Float64, gradients: Ramps | None =
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """A second picture that some of the shapes alone have to match, each in a colour of its own.
+
+    It holds outlines where they are hidden in the drawing, or hardly show. shapes: bool [k]. colours: float64
+    [k, 3], of which those of `shapes` count. target: float32 [3, h, w], these colours on white. weight: of its squared
+    error.
+    """
+
+    shapes: Bool  # [k]
+    colours: Float64  # [k, 3]
+    target: Float32  # [3, h, w]
+    weight: float
+
+
 def optimize(
     fit: Fit,
     target: Float32,
     steps: int,
     *,
     moving: Bool | None = None,
+    structure: Structure | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     first_step: float = STEP,
     threads: int | None = None,
@@ -79,10 +95,10 @@ def optimize(
     """Return the shapes moved and coloured to match the picture.
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
-    points may move (all by default). subsets: sets of shapes (bool [k]) and weights, for which the colours are
-    solved jointly; by default the whole drawing alone. first_step: px, how far points move at first; less for a
-    fit that goes on from another. on_step hears the number of steps done and the least loss so far, whose points
-    are the ones kept.
+    points may move (all by default). structure: what else outlines should match. subsets: sets of shapes (bool [k])
+    and weights, for which the colours are solved jointly; by default the whole drawing alone. first_step: px, how far
+    points move at first; less for a fit that goes on from another. on_step hears the number of steps done and the
+    loss of the points that are the best so far, the ones kept; with a structure its loss counts in what is best.
     """
     from layervec import raster
 
@@ -90,21 +106,24 @@ def optimize(
     axes = _Axes(len(fit.outlines))
     fit = solve_colours(fit, target, subsets, threads)
     scene = fit.scene()
-    best_loss, best_points, best_ramps = np.inf, geometry.points, fit.ramps
+    hold = _Hold(fit, structure, threads) if structure is not None else None
+    best, best_loss, best_points, best_ramps = np.inf, np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
             fit = solve_colours(replace(fit, outlines=geometry.outlines()), target, subsets, threads)
         points, paints = geometry.points.astype(np.float32), fit.paints.astype(np.float32)
         scene = replace(scene, points=points, paints=paints, ramps=fit.ramps)
         passed = raster.fit_pass(scene, target, threads=threads)
-        if passed.loss < best_loss:
-            best_loss, best_points, best_ramps = passed.loss, geometry.points.copy(), fit.ramps
+        held, pull = (0.0, np.float32(0.0)) if hold is None else hold.look(points)
+        if passed.loss + held < best:
+            best, best_loss = passed.loss + held, passed.loss
+            best_points, best_ramps = geometry.points.copy(), fit.ramps
         if on_step is not None and step:
             on_step(step, float(best_loss))
         if step < steps:
             share = step / max(1, steps - 1)
             length = first_step * (LAST_STEP / first_step) ** share
-            geometry.move(passed.points, length)
+            geometry.move(passed.points if hold is None else passed.points + pull, length)
             if fit.ramps is not None and passed.ramps is not None:
                 fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps.axis, length))
     geometry.points = best_points
@@ -136,6 +155,27 @@ def solve_colours(
     graded = found.kind > 0
     paints[graded, :3] = found.colours[graded].mean(axis=1)
     return replace(fit, paints=paints, ramps=found)
+
+
+class _Hold:
+    """The pull of a structure on the points of a fit."""
+
+    def __init__(self, fit: Fit, structure: Structure, threads: int | None) -> None:
+        paints = np.ones((len(fit.outlines), 4))
+        paints[:, :3] = structure.colours
+        self._scene = replace(fit, paints=paints, ramps=None).only(structure.shapes).scene()
+        self._target, self._weight, self._threads = structure.target, structure.weight, threads
+        self._chosen = np.repeat(structure.shapes, [len(outline.points) for outline in fit.outlines])
+
+    def look(self, points: Float32) -> tuple[float, Float32]:
+        """Return the weighted loss and its derivatives by all points of the fit, [n, 2]."""
+        from layervec import raster
+
+        pulled = np.zeros_like(points)
+        scene = replace(self._scene, points=np.ascontiguousarray(points[self._chosen]))
+        passed = raster.fit_pass(scene, self._target, threads=self._threads)
+        pulled[self._chosen] = self._weight * passed.points
+        return self._weight * float(passed.loss), pulled
 
 
 class _Adam:

@@ -19,8 +19,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from layervec import arrange, image, layers, models, refine, simplify, svg, tree
+from layervec import arrange, folders, image, layers, models, refine, simplify, svg, tree
 from layervec.events import Event, OnEvent, Stage, ignore
+from layervec.segment import Mask
 from layervec.settings import EFFORTS, GRADIENT_PRICES, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
@@ -74,12 +75,13 @@ def vectorize(
     with clock.stage("load") as done:
         picture = done(image.open_picture(source, settings.size))
     with clock.stage("simplify") as done:
-        levels = done(_simplifier(settings, threads, clock).levels(picture.raster))
-    if settings.segmenter != "none":
+        levels = done(_levels(picture, settings, threads, clock))
+    masks: list[Mask] = []
+    if settings.masks or settings.segmenter != "none":
         with clock.stage("segment") as done:
-            done(models.segmenter(settings, threads, clock.on_progress("segment")).masks(levels))
+            masks = done(_masks(picture, levels, settings, threads, clock))
     with clock.stage("tree") as done:
-        regions = done(tree.build(picture.raster, levels, threads=threads))
+        regions = done(tree.build(picture.raster, levels, masks=masks, threads=threads))
     pixels = _fitted(picture.raster)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
@@ -123,10 +125,27 @@ def vectorize(
     return Result(drawing, text, clock.seconds)
 
 
-def _simplifier(settings: Settings, threads: int | None, clock: _Clock) -> simplify.Simplifier:
-    if settings.simplifier == "classic":
-        return simplify.Classic(settings.levels_count, threads)
-    return models.simplifier(settings, threads, clock.on_progress("simplify"))
+def _levels(picture: image.Picture, settings: Settings, threads: int | None, clock: _Clock) -> list[Raster]:
+    """The picture and its simplified versions, the user's own if there are any."""
+    if settings.levels:
+        return folders.levels(Path(settings.levels), picture.raster, (picture.width, picture.height))
+    simplifier: simplify.Simplifier = simplify.Classic(settings.levels_count, threads)
+    if settings.simplifier != "classic":
+        simplifier = models.simplifier(settings, threads, clock.on_progress("simplify"))
+    return simplifier.levels(picture.raster)
+
+
+def _masks(
+    picture: image.Picture, levels: list[Raster], settings: Settings, threads: int | None, clock: _Clock
+) -> list[Mask]:
+    """Masks of objects: the user's own, and what a segmenter finds."""
+    found = []
+    if settings.masks:
+        size = (picture.width, picture.height)
+        found += folders.masks(Path(settings.masks), picture.raster.width, picture.raster.height, size)
+    if settings.segmenter != "none":
+        found += models.segmenter(settings, threads, clock.on_progress("segment")).masks(levels)
+    return found
 
 
 class _Clock:

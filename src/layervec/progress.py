@@ -30,7 +30,7 @@ WORDS: dict[Stage, str] = {
 SHARES: dict[Stage, float] = {
     "load": 0.02,
     "simplify": 0.06,
-    "segment": 0.0,
+    "segment": 0.0,  # most runs have no such stage
     "tree": 0.07,
     "arrange": 0.15,
     "refine": 0.68,

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import ramps
-from layervec.arrange import Plan, add_outlines, nest, stack
+from layervec.arrange import Plan, add_outlines, nest, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
+from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
-from layervec.optimize import STEP, Fit, optimize
+from layervec.optimize import STEP, Fit, Structure, optimize
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
@@ -26,6 +27,9 @@ LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
+STRUCTURE_WEIGHT = 0.1  # of the picture in which each object has a colour of its own, against the picture itself
+DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
+OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
 PREFIXES = (
     (8, 0.3),
     (32, 0.3),
@@ -125,6 +129,7 @@ class _Run:
                 fit,
                 self.target,
                 steps,
+                structure=self._structure(plan, order),
                 subsets=subsets,
                 first_step=first_step,
                 threads=self.threads,
@@ -135,12 +140,29 @@ class _Run:
         self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
         return fitted
 
+    def _structure(self, plan: Plan, order: Int64) -> Structure | None:
+        """What holds the outlines of objects, for shapes laid out in this order; None without objects."""
+        shapes = np.isin(plan.nodes[order], self.tree.objects)
+        if not shapes.any():
+            return None
+        colours = np.random.default_rng(0).uniform(0.0, DARKEST_OF_LIGHT, (len(plan), 3))
+        owner = seen(self.tree, plan.nodes[order][shapes])
+        palette = np.concatenate([colours[shapes], np.ones((1, 3))]).astype(np.float32)  # the last is white: no object
+        target = np.ascontiguousarray(np.moveaxis(palette[owner], 2, 0))
+        return Structure(shapes, colours, target, STRUCTURE_WEIGHT)
+
+    def _objects_alone(self, plan: Plan, order: Int64) -> list[tuple[Bool, float]]:
+        """The drawing of objects without their parts, weighted, whose outlines should keep their form as well."""
+        shapes = np.isin(plan.nodes[order], self.tree.objects)
+        return [(shapes, OBJECTS_WEIGHT)] if shapes.any() else []
+
     def thinned(self, plan: Plan) -> Plan:
         """Drop the nodes that are not worth their place."""
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
-            return drop_nodes(fit, width, height, NODE_PRICE, subsets=_subsets(order), threads=self.threads)
+            subsets = [*_subsets(order), *self._objects_alone(plan, order)]
+            return drop_nodes(fit, width, height, NODE_PRICE, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
 
@@ -207,6 +229,7 @@ class _Run:
         for shown, weight in _subsets(order)[1:]:
             ranks = order[shown]
             worth[ranks] += weight * raster.survey(fit.only(ranks).scene(), self.target, threads=self.threads).removal
+        worth *= factors(self.tree)[plan.nodes]
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from layervec import metrics
+from layervec import folders, metrics
+from layervec.agreement import FOUND, Agreement, agreement
 from layervec.errors import InputError
 from layervec.files import reason
 from layervec.image import Source, fit_size, open_picture, over, resize
@@ -36,7 +37,7 @@ from layervec.svg import (
     local_name,
     parse_xml,
 )
-from layervec.types import Float32, Raster
+from layervec.types import Bool, Float32, Raster
 
 LONGEST = 512  # px; longer side of the comparison, DESIGN's size and that of the published figures
 OPEN_LONGEST = 256  # px; openings are shares of the canvas, so a quarter of the pixels tells them well enough
@@ -46,6 +47,7 @@ OPEN_DROP = 0.5
 # Parts into which a set of layers that opens something is split. Where all of n open, halving would take 2 n
 # renders and eighths 8/7 n; where one of 100 does, 15 against 18.
 OPEN_SPLIT = 8
+LEAST_COVER = 1 / 255  # alpha of a pixel that a shape covers at all
 FIRST_RANKS = 4  # shapes; the first version that `by_rank` measures, doubled from there
 # Canvas sides; largest number in geometry. Measured: resvg 0.48 aborts the process at 1e9 px, not at 1e8.
 MOST_SIDES = 1e5
@@ -98,6 +100,7 @@ class Score:
     depth: int  # of the nesting of layers
     by_rank: tuple[tuple[int, float], ...]  # (number of shapes shown, mse)
     opens: tuple[Opening, ...]  # parents first, back to front
+    objects: Agreement | None = None  # with masks of objects, None without
 
     @property
     def opens_worst(self) -> float:
@@ -119,6 +122,17 @@ class Score:
             ("layers", f"{self.layers}, nested {self.depth} deep"),
             ("PSNR by shapes", ranks or "no shapes"),
             ("opens at worst", f"{100 * self.opens_worst:.2f} % of the canvas"),
+            *self._objects_table(),
+        ]
+
+    def _objects_table(self) -> list[tuple[str, str]]:
+        if self.objects is None:
+            return []
+        return [
+            ("masks", f"{self.objects.masks} large enough to ask for"),
+            ("mask recall", f"{self.objects.recall:.3f}"),
+            (f"masks over {FOUND:g}", f"{100 * self.objects.found:.1f} %"),
+            ("VeC", f"{100 * self.objects.vec:.1f} %"),
         ]
 
     def as_dict(self) -> dict[str, object]:
@@ -139,14 +153,16 @@ class Score:
             "by_rank": [{"shapes": count, "mse": mse} for count, mse in self.by_rank],
             "opens_worst": self.opens_worst,
             "opens": [asdict(opening) for opening in self.opens],
+            "objects": None if self.objects is None else asdict(self.objects),
         }
 
 
-def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
+def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path | None = None) -> Score:
     """Return the figures of an SVG against a picture.
 
     svg: a path, or SVG text (a string that starts with "<"). image: whatever `open_picture` takes.
     longest: px, the size that the longer side of the picture is brought to, by area filtering.
+    masks: a folder of masks of objects, see `folders.masks`.
 
     - shapes: elements that draw (path, rect, circle, ellipse, line, polyline, polygon), each once, wherever
       they are not inside defs, a clip path, mask, pattern, symbol or marker; <use> repeats are not counted.
@@ -156,13 +172,16 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
       document order; the last entry is the whole drawing.
     - opens: for each layer, or for each top-level group where nothing is a layer, the share of pixels whose
       alpha falls by more than OPEN_DROP when that layer alone is hidden.
+    - objects: see `agreement.Agreement`; a shape covers the pixels where it has at least half of its greatest alpha.
 
     InputError where the SVG or the picture is missing or cannot be used.
     """
     source, name = _load(svg)
     document = _Document(source, name)
-    picture = compared(open_picture(image, longest).raster, longest)
+    opened = open_picture(image, longest)
+    picture = compared(opened.raster, longest)
     height, width = picture.shape[:2]
+    asked = None if masks is None else folders.masks(masks, width, height, (opened.width, opened.height))
     shown = document.render(width, height, _WHITE)
     error = metrics.mse(shown, picture)
     ranked = document.shapes_by_rank()
@@ -182,7 +201,24 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST) -> Score:
         depth=max((group.depth() for group in layers), default=0),
         by_rank=_by_rank(document, ranked, picture, error),
         opens=_openings(document, layers or _top_groups(document.root), width, height),
+        objects=None if asked is None else _agreement(document, folders.pixels_of(asked, height, width)),
     )
+
+
+def _agreement(document: _Document, masks: Bool) -> Agreement:
+    """Compare masks, bool [m, h, w], with the shapes and groups of a document."""
+    height, width = masks.shape[1:]
+    shapes = list(_shapes(document.root))
+    place = {shape: i for i, shape in enumerate(shapes)}
+
+    def wholes() -> Iterator[Bool]:
+        for shape in shapes:
+            alpha = document.render(width, height, None, frozenset(shapes) - {shape})[..., 3]
+            yield alpha >= max(float(alpha.max()) / 2, LEAST_COVER)
+
+    groups = document.root.iter(f"{{{SVG}}}g")
+    layers = [[place[shape] for shape in _shapes(group) if shape in place] for group in groups]
+    return agreement(masks, wholes(), layers)
 
 
 def compared(raster: Raster, longest: int = LONGEST) -> Float32:

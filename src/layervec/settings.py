@@ -123,6 +123,16 @@ class Settings(BaseModel):
         default="off",
         description="Fill shapes with gradients: auto where that saves shapes, on wherever it helps, off never.",
     )
+    levels: str = Field(
+        default="",
+        description="A folder of simplified versions of the picture, PNGs in the order of their names, fine to coarse, "
+        "to be used instead of our own.",
+    )
+    masks: str = Field(
+        default="",
+        description="A folder of masks of objects, PNGs with an object white on black in each, of any size in the "
+        "picture's proportions. labels.json in it may say what they show, as file name: label.",
+    )
     tolerance: float = Field(
         default=1.0,
         ge=0.1,
@@ -153,8 +163,8 @@ class Settings(BaseModel):
     segmenter_model: str = Field(
         default="facebook/sam-vit-huge",
         min_length=1,
-        description="The model for sam: a folder, a checkpoint of Meta's (sam_vit_*.pth), or a hub id, fetched at its "
-        "first use.",
+        description="The model for sam: a folder, also one with encoder.onnx and decoder.onnx, a checkpoint of Meta's "
+        "(sam_vit_*.pth), or a hub id, fetched at its first use.",
     )
     sam: MaskGrid = Field(default=MaskGrid(), description="How sam asks its model.")
     device: Device = Field(default="auto", description="Where models run; auto takes a GPU if there is one.")
@@ -171,6 +181,10 @@ class Settings(BaseModel):
                     del values[name]
             elif model.exists():
                 values[f"{route}_model"] = model.resolve().name
+        for folder in ("levels", "masks"):
+            given = values.pop(folder)
+            if given:
+                values[folder] = Path(given).resolve().name
         return values
 
 

@@ -143,6 +143,8 @@ class _Writer:
             return
         name = escape_attribute(item.name)
         start = f'<g id="{item.id}" inkscape:groupmode="layer" inkscape:label="{name}" data-name="{name}"'
+        if item.thing:
+            start += f' data-object="{escape_attribute(item.thing)}"'
         inner = [line for child in item.children for line in self.element(child, depth + 1)]
         if not inner:
             yield f"{indent}{start}/>"
@@ -509,6 +511,7 @@ class _Reader:
     """Turns elements into nouns, collecting ids; every refusal names the source."""
 
     _GROUP = frozenset({"id", f"{{{INKSCAPE}}}groupmode", f"{{{INKSCAPE}}}label", "data-name"})
+    _GROUP_OPTIONAL = frozenset({"data-object"})
     _PATH = frozenset({"id", "data-rank", "fill", "d"})
     _PATH_OPTIONAL = frozenset({"fill-opacity", "fill-rule"})
     _AXES: ClassVar = {f"{{{SVG}}}linearGradient": _LINEAR, f"{{{SVG}}}radialGradient": _RADIAL}
@@ -542,11 +545,12 @@ class _Reader:
 
     def item(self, element: ET.Element) -> Layer | Shape:
         if element.tag == f"{{{SVG}}}g":
-            self.check(element, self._GROUP, frozenset())
+            self.check(element, self._GROUP, self._GROUP_OPTIONAL)
             if element.attrib[f"{{{INKSCAPE}}}groupmode"] != "layer":
                 raise self.refusal("a group is not a layer")
             children = tuple(self.item(child) for child in element)
-            return Layer(element.attrib["id"], element.attrib[f"{{{INKSCAPE}}}label"], children)
+            thing = element.attrib.get("data-object", "")
+            return Layer(element.attrib["id"], element.attrib[f"{{{INKSCAPE}}}label"], children, thing)
         if element.tag == f"{{{SVG}}}path":
             return self.shape(element)
         raise self.refusal(f"it has a <{local_name(element)}>")

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec import pool
+from layervec import objects, pool
 from layervec.image import premultiplied
+from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
 PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
@@ -25,16 +26,21 @@ FRINGE_SLOPE = 0.15  # most change of colour beside an antialiased edge, in cont
 FRINGE_PASSES = 2  # an edge blurred over three or four pixels needs two
 
 
-def build(raster: Raster, levels: Sequence[Raster], *, threads: int | None = None) -> RegionTree:
+def build(
+    raster: Raster, levels: Sequence[Raster], *, masks: Sequence[Mask] = (), threads: int | None = None
+) -> RegionTree:
     """Return the region tree of a picture.
 
     levels: simplified versions of the picture, fine to coarse, of its size; the picture itself may be among them.
+    masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`).
     """
     from layervec import tree_kernels as kernels
 
     h, w = raster.height, raster.width
     features = _features(raster, levels, threads)
     labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
+    if masks:
+        return _with_objects(features, labels.reshape(h, w), masks)
     n = int(labels.max()) + 1
     area = np.bincount(labels, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(labels, column, n) / area for column in features.T], axis=1)
@@ -44,6 +50,25 @@ def build(raster: Raster, levels: Sequence[Raster], *, threads: int | None = Non
     costs = np.zeros(len(parent))
     costs[number[n:]] = cost
     return RegionTree(number[labels].reshape(h, w), parent, last, costs)
+
+
+def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> RegionTree:
+    """Build the tree over leaves int32 [h, w] so that masks are nodes. features: [h * w, f]."""
+    from layervec import tree_kernels as kernels
+
+    solid = [objects.mended(mask.pixels) for mask in masks]
+    labels = objects.split(labels, solid)
+    nested = objects.nest(solid, labels)
+    flat = labels.ravel()
+    n = int(flat.max()) + 1
+    area = np.bincount(flat, minlength=n).astype(np.float64)
+    mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
+    children, cost, nodes = objects.merge(nested, mean.astype(np.float32), area, *_borders(labels, n))
+    number, parent, last = kernels.depth_first(children, n)
+    costs = np.zeros(len(parent))
+    costs[number[n:]] = cost
+    names = tuple(masks[i].label for i in nested.source)
+    return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
 
 
 def _features(raster: Raster, levels: Sequence[Raster], threads: int | None) -> Float32:
@@ -77,6 +102,16 @@ def fringes(pixels: Float32) -> Bool:
     pixels = np.ascontiguousarray(pixels)
     sharp = kernels.absorb_fringes(pixels, FRINGE_CONTRAST, FRINGE_PURITY, FRINGE_SLOPE)
     return np.asarray((sharp != pixels).any(axis=2))
+
+
+def snapped(tree: RegionTree, masks: Sequence[Bool]) -> list[Bool]:
+    """Return masks whose borders follow the tree's leaves: a leaf goes in where more than half of it is in.
+
+    masks: bool [h, w] each; those returned may be empty.
+    """
+    flat = tree.labels.ravel()
+    size = np.bincount(flat, minlength=len(tree))
+    return [(2 * np.bincount(flat[mask.ravel()], minlength=len(tree)) > size)[tree.labels] for mask in masks]
 
 
 def _borders(labels: Int32, n: int) -> tuple[Int32, Float32]:

@@ -179,6 +179,41 @@ def _label(parent: Int32, names: Int32, labels: Int32) -> None:
         labels[p] = names[root]
 
 
+def pieces(labels: Int32) -> Int32:
+    """Number the 4-connected pieces of equal labels: int32 [h, w] from [h, w], in order of first appearance."""
+    h, w = labels.shape
+    parent = np.arange(h * w, dtype=np.int32)
+    _join_equal(labels.ravel(), w, parent)
+    found, names = np.full(h * w, -1, np.int32), np.full(h * w, -1, np.int32)
+    _label(parent, names, found)
+    return found.reshape(h, w)
+
+
+@kernel
+def _join_equal(labels: Int32, w: int, parent: Int32) -> None:
+    n = len(labels)
+    for p in range(n):
+        if p % w + 1 < w and labels[p] == labels[p + 1]:
+            parent[_find(parent, p + 1)] = _find(parent, p)
+        if p + w < n and labels[p] == labels[p + w]:
+            parent[_find(parent, p + w)] = _find(parent, p)
+
+
+def components(ends: Int32, n: int) -> Int32:
+    """Number the connected parts of a graph of n points: int32 [n]. ends: [e, 2], joined pairs."""
+    parent = np.arange(n, dtype=np.int32)
+    _join_pairs(ends, parent)
+    found, names = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+    _label(parent, names, found)
+    return found
+
+
+@kernel
+def _join_pairs(ends: Int32, parent: Int32) -> None:
+    for e in range(len(ends)):
+        parent[_find(parent, ends[e, 1])] = _find(parent, ends[e, 0])
+
+
 @inner
 def _push(keys: Float64, items: Int64, size: int, key: float, item: int) -> int:
     """Put an entry into a heap of `size` entries if there is room; return its new size."""

@@ -159,11 +159,15 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A named group; children back to front. Ids are unique in a drawing and ASCII."""
+    """A named group; children back to front. Ids are unique in a drawing and ASCII.
+
+    thing: what object the layer is, "" for one that is none; an object of which nobody knows is an "object".
+    """
 
     id: str
     name: str
     children: tuple[Layer | Shape, ...] = ()
+    thing: str = ""
 
     def shapes(self) -> Iterator[Shape]:
         """Yield every shape below this layer, back to front."""
@@ -250,12 +254,15 @@ class RegionTree:
     parent: int32 [m], -1 for the root.
     last: int32 [m], one past the last descendant.
     cost: float64 [m], cost of the merge that made the node; 0 for leaves. Cutting at a cost gives a partition.
+    objects: int64 [o], nodes that are masks of objects. names: what each of them shows, "" where nobody knows.
     """
 
     labels: Int32  # [h, w]
     parent: Int32  # [m]
     last: Int32  # [m]
     cost: Float64  # [m]
+    objects: Int64 = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.parent)

@@ -5,7 +5,7 @@ Listens to events and changes nothing of the run. Knows what each stage's value 
     levels/0.png ...           the picture and its simplified versions, fine to coarse
     cuts/4.png, 8.png, ...     the region tree cut into so many regions, in mean colours; up to `paths`
     masks/001.png ...          white where a picked region lies, by rank in the first drawing; 64 at most
-    objects/0-001.png ...      white where an object lies, by the level that it was found on and a running number
+    objects/0-001.png ...     masks of objects, where any were looked for or given, by level and a running number
     stages/00-arrange.svg ...  the drawing after each step: arrange, round-0 (the first fit), ..., refine
     result.svg                 the finished drawing
     run.json                   version, settings, source, seconds of each stage, figures of the score
@@ -25,6 +25,7 @@ import numpy as np
 from layervec.errors import InputError
 from layervec.events import Event
 from layervec.files import check_writable, reason, write_atomic
+from layervec.segment import Mask
 from layervec.settings import Settings
 from layervec.types import Drawing, Float32, Raster, RegionTree
 

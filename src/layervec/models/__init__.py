@@ -1,4 +1,5 @@
-"""What needs a trained model: score distillation (sds.py) and masks of the Segment Anything family (sam.py).
+"""What needs a trained model: score distillation (sds.py) and masks of the Segment Anything family (sam.py,
+sam_onnx.py).
 
 The door: from settings to a simplifier or a segmenter. Nothing here loads PyTorch before it is asked to work, and
 the default settings never come here.
@@ -7,6 +8,7 @@ the default settings never come here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from layervec.segment import Segmenter
 from layervec.settings import Settings
@@ -36,8 +38,15 @@ def simplifier(settings: Settings, threads: int | None, on_progress: OnProgress)
 
 
 def segmenter(settings: Settings, threads: int | None, on_progress: OnProgress) -> Segmenter:
-    """Return the segmenter `sam`. Raises InputError where the extra or the device is missing."""
-    from layervec.models import machine
+    """Return the segmenter `sam`: by ONNX where the model is a folder with such files, by PyTorch otherwise.
+
+    Raises InputError where the extra, the device or a file is missing.
+    """
+    from layervec.models import machine, sam_onnx
+
+    folder = Path(settings.segmenter_model)
+    if sam_onnx.is_pair(folder):
+        return sam_onnx.SamOnnx(folder, threads=threads, on_progress=on_progress)
 
     machine.require("--segmenter sam", "torch", "transformers")
     from layervec.models.sam import Sam
