@@ -229,7 +229,7 @@ def test_mobile_sam_finds_the_things_of_a_photo():
     from layervec.image import open_picture
 
     picture = open_picture(data.coffee(), 512).raster
-    found = SamOnnx(MOBILE_SAM).masks(simplify.classic(picture, 3))
+    found = SamOnnx(MOBILE_SAM).masks(simplify.classic(picture))
     assert 8 <= len(found) <= 60
     for top, left, bottom, right in ((0.05, 0.29, 0.68, 0.68), (0.05, 0.13, 0.98, 0.80)):
         boxes = []
