@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -275,3 +276,31 @@ def test_places_are_nine() -> None:
     ]
     assert place_name(0.0, 0.0) == "upper left"
     assert place_name(1.0, 1.0) == "lower right"
+
+
+def object_in_a_rim(rim):
+    """Return the layers of a box in a wider one on a ground; the inner box is an object."""
+    labels = np.zeros((90, 120), int)
+    labels[20:70, 20:90] = 1
+    labels[20 + rim : 70 - rim, 20 + rim : 90 - rim] = 2
+    found, node_of = tree_of(labels, (0, (1, 2)))
+    inner = int(node_of[2])
+    outer = int(found.parent[inner])
+    found = replace(found, objects=np.array([inner]), names=("chair",))
+    paints = np.concatenate([COLOURS[[0, 1, 2]], np.ones((3, 1))], axis=1)
+    plan = arrange.add_outlines(
+        Plan(np.array([0, outer, inner], dtype=np.int64), (), paints), found, COLOURS[labels].astype(np.float32), 1.0
+    )
+    return {layer.id: layer.thing for layer in layers.drawing(found, plan).root.layers()}
+
+
+def test_what_is_only_the_rim_of_an_object_belongs_to_it():
+    things = object_in_a_rim(1)
+    assert things["l2"] == "chair"
+    assert [thing for thing in things.values() if thing] == ["chair"]
+
+
+def test_what_is_more_than_a_rim_does_not_belong_to_the_object():
+    things = object_in_a_rim(10)
+    assert things["l2"] == ""
+    assert things["l3"] == "chair"

@@ -20,7 +20,7 @@ from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
-OBJECT_WORTH = 3.0  # factor on what a shape of an object gains, so that things come before their shading
+OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity

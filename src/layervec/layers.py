@@ -14,9 +14,10 @@ import numpy as np
 from layervec import ramps
 from layervec.arrange import Plan, nest, stack
 from layervec.names import colour_name, place_name
-from layervec.types import Drawing, Float64, Layer, Paint, RegionTree, Shape
+from layervec.types import Drawing, Float64, Int64, Layer, Paint, RegionTree, Shape
 
 UNKNOWN = "object"  # what an object is called that has no label
+RIM_LEFT = 0.85  # share of a shape that an object covers, from which on the rest of the shape is the object's rim
 LAYER_SHARE = 0.003  # of the canvas; a region without parts that shows less is a detail, not a layer of its own
 
 
@@ -34,12 +35,28 @@ class _Builder:
         self.things = {node: name or UNKNOWN for node, name in zip(tree.objects.tolist(), tree.names, strict=True)}
         self.areas, self.centres = _areas_and_centres(tree, plan)
         parents = nest(tree, plan.nodes)
+        self._widen_things(parents)
         self.children: dict[int, list[int]] = {}
         for i in stack(tree, plan.nodes):
             self.children.setdefault(int(parents[i]), []).append(int(i))
         self.background = (
             bool(len(plan)) and len(self.children[-1]) == 1 and self._is_canvas(self.children[-1][0], w=tree)
         )
+
+    def _widen_things(self, parents: Int64) -> None:
+        """Let the shape right behind an object that is hardly more than its rim stand for it, with all that it has."""
+        nodes = self.plan.nodes.tolist()
+        for i in np.argsort(-self.areas, kind="stable").tolist():  # the outer objects first
+            behind = int(parents[i])
+            while (
+                nodes[i] in self.things
+                and behind >= 0
+                and nodes[behind] != 0
+                and nodes[behind] not in self.things
+                and self.areas[i] >= RIM_LEFT * self.areas[behind]
+            ):
+                self.things[nodes[behind]] = self.things.pop(nodes[i])
+                i, behind = behind, int(parents[behind])
 
     def _is_canvas(self, i: int, w: RegionTree) -> bool:
         return int(self.plan.nodes[i]) == 0 and self.plan.paints[i, 3] >= 1.0
