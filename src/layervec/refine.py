@@ -201,10 +201,39 @@ class _Run:
         return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance, threads=self.threads))
 
     def pruned(self, plan: Plan) -> Plan:
-        """Drop the shapes that came to nothing in fitting."""
-        worth, _ = self._look(plan)
-        kept = np.flatnonzero((worth >= WORTH * LEAST_GAIN) | (np.arange(len(plan)) == self._base(plan)))
-        return plan.only(kept)
+        """Drop the shapes that came to nothing in fitting.
+
+        Shapes can stand in for each other, so that each is worth nothing and both are worth a lot; and what lay on a
+        dropped shape may come to lie below others. So as many go at once as do no harm together, and the rest is
+        judged again.
+        """
+        limit, most, needed = WORTH * LEAST_GAIN, len(plan), set[int]()
+        while True:
+            worth, _ = self._look(plan)
+            weak = np.argsort(worth, kind="stable")
+            weak = weak[(worth[weak] < limit) & (weak != self._base(plan)) & ~np.isin(plan.nodes[weak], list(needed))]
+            if not len(weak):
+                return plan
+            most, loss = min(most, len(weak)), self._loss(plan)
+            left = self._without(plan, weak[:most])
+            while most > 1 and self._loss(left) > loss + limit * most:
+                most //= 2
+                left = self._without(plan, weak[:most])
+            if most == 1 and self._loss(left) > loss + limit:
+                needed.add(int(plan.nodes[weak[0]]))
+            else:
+                plan = left
+
+    def _without(self, plan: Plan, dropped: Int64) -> Plan:
+        return plan.only(np.setdiff1d(np.arange(len(plan)), dropped))
+
+    def _loss(self, plan: Plan) -> float:
+        """Squared error of the drawing of a plan."""
+        from layervec import raster
+
+        order = stack(self.tree, plan.nodes)
+        scene = Fit(plan.outlines, plan.paints, plan.ramps).only(order).scene()
+        return raster.fit_pass(scene, self.target, threads=self.threads).loss
 
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""
@@ -228,7 +257,8 @@ class _Run:
         worth[order] = raster.survey(scene, self.target, threads=self.threads).removal
         for shown, weight in _subsets(order)[1:]:
             ranks = order[shown]
-            worth[ranks] += weight * raster.survey(fit.only(ranks).scene(), self.target, threads=self.threads).removal
+            simpler = raster.survey(fit.only(ranks).scene(), self.target, threads=self.threads).removal
+            worth[ranks] += weight * np.maximum(simpler, 0.0)  # harm to a simpler drawing is no reason to go
         worth *= factors(self.tree)[plan.nodes]
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
