@@ -8,8 +8,10 @@ Listens to events and changes nothing of the run. Knows what each stage's value 
     objects/0-001.png ...     masks of objects, where any were looked for or given, by level and a running number
     stages/00-arrange.svg ...  the drawing after each step: arrange, round-0 (the first fit), ..., refine
     result.svg                 the finished drawing
+    source.png                 the picture, its longer side at most 1600 px
+    report.html                what `layervec report` makes of all this
     run.json                   version, settings, source, seconds of each stage, figures of the score
-All pictures have fitting size. A folder of an earlier run is emptied of exactly these files first.
+All other pictures have fitting size. A folder of an earlier run is emptied of exactly these files first.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ KEPT = {
     "objects": "*.png",
     "stages": "*.svg",
 }  # folder: what lies in it
-RECORD, RESULT = "run.json", "result.svg"
+RECORD, RESULT, SOURCE, REPORT = "run.json", "result.svg", "source.png", "report.html"
+SOURCE_LONGEST = 1600  # px; to compare with the drawing on a large screen
 
 
 class WorkDir:
@@ -61,6 +64,7 @@ class WorkDir:
         Raises InputError where the folder cannot be made or written, or where it holds files of others.
         """
         self.folder = Path(folder)
+        self._source = source
         self._settings = settings
         self._pixels: Float32 | None = None
         self._tree: RegionTree | None = None
@@ -85,8 +89,10 @@ class WorkDir:
             self._keep_stage(value, "refine" if event.done == 1.0 else f"round-{event.round}")
 
     def finish(self, result: Result, score: Score) -> None:
-        """Keep the drawing and the record of the run."""
+        """Keep the drawing, the picture, where it came from a file, and the record of the run."""
         write_atomic(self.folder / RESULT, result.svg.encode())
+        if self._source is not None:
+            self._keep_source(self._source)
         source = result.drawing.metadata.get("source")
         self._record({"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()})
 
@@ -100,10 +106,18 @@ class WorkDir:
                     if not ours or file.resolve() == source:
                         raise InputError(f"{self.folder} cannot be the work folder: {file} would be lost.")
                     file.unlink()
-            (self.folder / RESULT).unlink(missing_ok=True)
+            for file in (self.folder / RESULT, self.folder / SOURCE, self.folder / REPORT):
+                if file.exists() and (not ours or file.resolve() == source):
+                    raise InputError(f"{self.folder} cannot be the work folder: {file} would be lost.")
+                file.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder} cannot be the work folder: {reason(error)}.") from error
         check_writable(self.folder / RECORD)
+
+    def _keep_source(self, source: str | os.PathLike[str]) -> None:
+        from layervec.image import open_picture, save_png
+
+        save_png(self.folder / SOURCE, open_picture(source, SOURCE_LONGEST).raster.pixels)
 
     def _record(self, facts: dict[str, object]) -> None:
         record = {"version": version("layervec"), "settings": self._settings.model_dump(mode="json"), **facts}
