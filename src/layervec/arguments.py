@@ -41,6 +41,14 @@ Examples:
   layervec score photo.svg photo.jpg --json        the same for programs
   layervec score photo.svg photo.jpg --masks photo-masks
 """
+REPORT_HELP = """\
+Make one HTML page of a run that `layervec vectorize --workdir FOLDER` has kept: the drawing with its layers and
+its detail, beside the picture, and how it came about. It works from disk, without network or server.
+
+Examples:
+  layervec report run                              writes run/report.html
+  layervec report run -o photo.html
+"""
 MODELS_HELP = """\
 List what is there for the options that need a model, and how to get the rest. Fetches nothing.
 
@@ -58,6 +66,7 @@ class Output:
     svg: Path | None
     png: bool
     workdir: Path | None
+    report: bool
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,14 @@ class Models:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What `layervec report` was asked for; `html` None: in the folder."""
+
+    folder: Path
+    html: Path | None
+
+
+@dataclass(frozen=True)
 class Score:
     """What `layervec score` was asked for. masks: a folder of masks of objects."""
 
@@ -110,7 +127,7 @@ def vectorize(words: Sequence[str]) -> Vectorize:
     return Vectorize(
         image=found.image,
         drawing=_settings(parser, found, notes),
-        output=Output(svg=found.output, png=found.png, workdir=found.workdir),
+        output=Output(svg=found.output, png=found.png, workdir=found.workdir, report=found.report),
         run=Run(found.config, found.threads, found.quiet, found.verbose, tuple(notes)),
     )
 
@@ -119,6 +136,12 @@ def score(words: Sequence[str]) -> Score:
     """Return what `layervec score` was asked for. Raises InputError; SystemExit(0) after showing help."""
     found = _score_parser().read(words)
     return Score(svg=found.svg, image=found.image, json=found.json, masks=found.masks)
+
+
+def report(words: Sequence[str]) -> Report:
+    """Return what `layervec report` was asked for. Raises InputError; SystemExit(0) after showing help."""
+    found = _report_parser().read(words)
+    return Report(folder=found.folder, html=found.output)
 
 
 def models(words: Sequence[str]) -> Models:
@@ -173,6 +196,12 @@ def _vectorize_parser() -> _Parser:
         action="store_true",
         help="Also write a PNG preview beside the SVG, of the picture's size but at most 2048 pixels wide or high. "
         "It is called OUT.png, or OUT.preview.png where OUT.png is the picture itself.",
+    )
+    output.add_argument(
+        "--report",
+        action="store_true",
+        help="Also write OUT.html beside the SVG: one page to look at the drawing, its layers and how it came about, "
+        "which works from disk without network or server.",
     )
     output.add_argument(
         "--workdir",
@@ -234,6 +263,20 @@ def _score_parser() -> _Parser:
         "best overlap of a mask with a shape or layer, and VeC, the share of shapes touching a mask that lie in it.",
     )
     options.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
+    parser.add_help_to(options)
+    return parser
+
+
+def _report_parser() -> _Parser:
+    parser = _Parser("layervec report", "FOLDER [OPTIONS]", REPORT_HELP)
+    parser.add_name("folder", "FOLDER", "The work folder of a finished run.")
+    options = parser.add_argument_group("options")
+    options.add_argument(
+        *("-o", "--output"),
+        metavar="OUT.html",
+        type=Path,
+        help="The page to write; an existing one is replaced. (default: report.html in the folder)",
+    )
     parser.add_help_to(options)
     return parser
 

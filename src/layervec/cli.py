@@ -31,6 +31,7 @@ DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 PREVIEW_LONGEST = 2048  # px; enough to judge a drawing on any screen, and quick to render
 HEAD_BYTES = 1 << 16  # of an SVG in which our mark is looked for; the metadata stands before all shapes
 MARK = b'"generator":"layervec '  # as svg.write spells the metadata
+PAGE_MARK = b'<meta name="generator" content="layervec '  # as the report's template has it
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".pdf"})
 HELP = """\
 usage: layervec COMMAND ...
@@ -40,6 +41,7 @@ Turn a picture into a layered, editable SVG: big meaningful shapes first, detail
 commands:
   vectorize IMAGE          write a layered SVG of a picture
   score OUT.svg IMAGE      measure how close an SVG comes to a picture
+  report FOLDER            write a page about a run that was kept by --workdir
   models                   list what is there for options that need a model
 
 options:
@@ -80,6 +82,8 @@ def _run(words: Sequence[str]) -> None:
         _vectorize(rest)
     elif command == "score":
         _score(rest)
+    elif command == "report":
+        _report(rest)
     elif command == "models":
         _models(rest)
     elif command in ("-h", "--help", "help"):
@@ -106,7 +110,8 @@ def _vectorize(words: Sequence[str]) -> None:
     settings = asked.drawing
     target = _target(asked)
     preview = _preview_path(target, asked.image) if asked.output.png else None
-    _check_places(asked.image, target, preview)
+    page = _page_path(target) if asked.output.report else None
+    _check_places(asked.image, target, preview, page)
 
     from layervec.precompile import Precompiler
     from layervec.progress import Progress, say
@@ -114,9 +119,13 @@ def _vectorize(words: Sequence[str]) -> None:
 
     for note in asked.run.notes:
         say(f"layervec: {note}")
-    workdir = WorkDir(asked.output.workdir, settings, source=asked.image) if asked.output.workdir else None
     bar, lines = not asked.run.quiet, asked.run.verbose
-    with Precompiler(asked.run.threads) as precompiler, Progress(settings, bar=bar, lines=lines) as progress:
+    with (
+        _workdir_path(asked) as folder,
+        Precompiler(asked.run.threads) as precompiler,
+        Progress(settings, bar=bar, lines=lines) as progress,
+    ):
+        workdir = WorkDir(folder, settings, source=asked.image) if folder else None
         fitted: list[Raster] = []
 
         def on_event(event: Event) -> None:
@@ -137,6 +146,10 @@ def _vectorize(words: Sequence[str]) -> None:
             from layervec.score import score
 
             workdir.finish(result, score(result.svg, asked.image))
+        if page is not None and folder is not None:
+            from layervec.report import write_report
+
+            write_report(folder, page)
     if not asked.run.quiet:
         say(_summary(target, result, fitted[0], time.perf_counter() - start))
 
@@ -155,14 +168,14 @@ def _target(asked: Vectorize) -> Path:
     return target
 
 
-def _is_ours(svg: Path) -> bool:
-    """Tell whether layervec wrote this SVG. An empty file is nobody's loss."""
+def _is_ours(path: Path, mark: bytes = MARK) -> bool:
+    """Tell whether layervec wrote this SVG or page. An empty file is nobody's loss."""
     try:
-        with open(svg, "rb") as file:
+        with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError:
         return False
-    return not head or MARK in head
+    return not head or mark in head
 
 
 def _preview_path(target: Path, image: Path) -> Path:
@@ -170,11 +183,31 @@ def _preview_path(target: Path, image: Path) -> Path:
     return target.with_suffix(".preview.png") if _same(beside, image) else beside
 
 
-def _check_places(image: Path, target: Path, preview: Path | None) -> None:
+def _page_path(target: Path) -> Path:
+    """Return where the report goes, a name that nobody typed: see `_target`."""
+    page = target.with_suffix(".html")
+    if page.is_file() and not _is_ours(page, PAGE_MARK):
+        raise InputError(f"{page} exists and was not made by layervec; give the drawing another name with -o.")
+    return page
+
+
+@contextmanager
+def _workdir_path(asked: Vectorize) -> Iterator[Path | None]:
+    """Hand out the work folder: the user's, or for a report alone one that goes when the run ends."""
+    if asked.output.workdir is not None or not asked.output.report:
+        yield asked.output.workdir
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="layervec-") as folder:
+        yield Path(folder)
+
+
+def _check_places(image: Path, *places: Path | None) -> None:
     """Raise InputError before the work starts if it could not be kept."""
     from layervec.files import check_writable
 
-    for path in (target, preview):
+    for path in places:
         if path is None:
             continue
         if _same(path, image):
@@ -216,6 +249,28 @@ def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> st
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+# report
+
+
+def _report(words: Sequence[str]) -> None:
+    from layervec import arguments
+
+    asked = arguments.report(words)
+    from layervec.files import check_writable
+    from layervec.progress import say
+    from layervec.report import write_report
+    from layervec.workdir import REPORT
+
+    if not asked.folder.is_dir():
+        raise InputError(f"{asked.folder} is no work folder, as `layervec vectorize --workdir` makes one.")
+    page = asked.html or asked.folder / REPORT
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{page} is no name for a page; end it in .html.")
+    check_writable(page)
+    write_report(asked.folder, page)
+    say(f"{page}: {page.stat().st_size / 1024:.0f} KiB")
 
 
 # score

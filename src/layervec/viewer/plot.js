@@ -4,7 +4,7 @@
 import { vector } from "./drawing.js";
 
 const HEIGHT = 280; // px
-const EDGE = { left: 46, right: 18, top: 16, bottom: 44 }; // px around the axes
+const EDGE = { left: 46, right: 18, top: 30, bottom: 44 }; // px around the axes
 const STEPS = [1, 2, 5, 10, 20, 50]; // dB between lines
 const LINES = 6; // across, at most
 
@@ -68,7 +68,7 @@ export class Plot {
       parts.push(vector("text", { x: this.x(paths), y: bottom + 19, class: "middle" }, String(paths)));
     }
     parts.push(vector("text", { x: right, y: HEIGHT - 6, class: "end" }, "shapes"));
-    parts.push(vector("text", { x: left, y: HEIGHT - 6 }, "PSNR in dB"));
+    parts.push(vector("text", { x: 0, y: 14 }, "PSNR in dB"));
     return parts;
   }
 

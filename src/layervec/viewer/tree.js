@@ -6,6 +6,7 @@ import { html, layersIn, layerOf, thumbnail, vector } from "./drawing.js";
 const EYE = "M1.5 8C3.5 4.6 5.6 3 8 3s4.5 1.6 6.5 5c-2 3.4-4.1 5-6.5 5S3.5 11.4 1.5 8Z";
 const SLASH = "M2.5 13.5 13.5 2.5";
 const TARGET = "M8 1v3M8 12v3M1 8h3M12 8h3";
+const ROWS_AT_FIRST = 18;
 const TWISTY = "m6 4 4 4-4 4";
 
 /** The tree of one drawing's layers, put into `host`, a list. */
@@ -16,6 +17,7 @@ export class LayerTree {
     this.rows = new Map(); // layer -> its list item
     host.setAttribute("role", "tree");
     this.fill(host, drawing.svg, 1);
+    this.openFirst();
     host.querySelector("li")?.setAttribute("tabindex", "0");
     host.addEventListener("keydown", (event) => this.onKey(event));
     host.addEventListener("pointerleave", () => drawing.light(null));
@@ -88,6 +90,13 @@ export class LayerTree {
     }
     list.hidden = !opened;
     item.setAttribute("aria-expanded", String(opened));
+  }
+
+  /** Open rows from the top level down while the list stays short enough to take in. */
+  openFirst() {
+    for (const [layer, item] of this.rows) { // rows that are made on the way come up as well
+      if (this.rows.size + layersIn(layer).length <= ROWS_AT_FIRST) this.open(item, true);
+    }
   }
 
   /** Open all rows above a layer's and go there. */
