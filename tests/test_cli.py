@@ -485,7 +485,7 @@ def test_settings_of_every_kind_become_flags(tmp_path, monkeypatch, capsys):
 def test_options_and_names_in_any_order():
     asked = arguments.vectorize(["-q", "--paths=3", "a.png", "-o", "b.svg", "--paths", "4", "--png", "--threads=1"])
     assert (asked.image, asked.drawing) == (Path("a.png"), Settings(paths=4))
-    assert asked.output == arguments.Output(svg=Path("b.svg"), png=True, workdir=None)
+    assert asked.output == arguments.Output(svg=Path("b.svg"), png=True, workdir=None, report=False)
     assert asked.run == arguments.Run(config=None, threads=1, quiet=True, verbose=False)
     assert arguments.score(["a.svg", "--json", "a.png"]) == arguments.Score(Path("a.svg"), Path("a.png"), json=True)
 
@@ -529,7 +529,7 @@ def test_help_and_version(capsys):
     assert re.fullmatch(r"layervec \d+\.\d+\.\d+\n", capsys.readouterr().out)
     assert run("-h") == 0
     assert "layervec vectorize photo.jpg" in capsys.readouterr().out
-    for command in ("vectorize", "score"):
+    for command in ("vectorize", "report", "score"):
         assert run(command, "-h") == 0
         shown = capsys.readouterr()
         assert "Examples:" in shown.out
@@ -541,7 +541,7 @@ def test_help_and_version(capsys):
 @pytest.mark.parametrize("columns", [40, 60, 100])
 def test_help_fits_the_terminal(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(columns))
-    for command in ("vectorize", "score"):
+    for command in ("vectorize", "report", "score"):
         assert run(command, "--help") == 0
         shown = capsys.readouterr().out
         assert shown.isascii()

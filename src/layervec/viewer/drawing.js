@@ -2,6 +2,7 @@
 // Knows the SVG's own elements (g[data-name], path[data-rank]) and nothing of the controls around it.
 
 const SVG = "http://www.w3.org/2000/svg";
+const PAINTED = ["d", "fill", "fill-opacity", "fill-rule"]; // all that a shape of ours looks like
 
 /** Return an SVG element with these attributes and children. */
 export function vector(name, attributes = {}, ...children) {
@@ -29,6 +30,7 @@ export class Drawing extends EventTarget {
     this.svg = svg;
     this.layers = [...svg.querySelectorAll("g[data-name]")];
     this.shapes = [...svg.querySelectorAll("path[data-rank]")].sort((a, b) => rank(a) - rank(b));
+    this.places = new Map(this.shapes.map((shape, index) => [shape, index]));
     this.shown = this.shapes.length;
     this.hidden = new Set();
     this.solo = null;
@@ -105,12 +107,11 @@ export function thumbnail(layer) {
   const box = layer.getBBox();
   const side = Math.max(box.width, box.height, 1);
   const view = [box.x + (box.width - side) / 2, box.y + (box.height - side) / 2, side, side];
-  const copy = layer.cloneNode(true);
-  for (const element of [copy, ...copy.querySelectorAll("*")]) {
-    element.removeAttribute("id"); // the original keeps it alone
-    element.removeAttribute("class");
-  }
-  return vector("svg", { viewBox: view.join(" "), class: "thumbnail", "aria-hidden": "true" }, copy);
+  const copies = [...layer.querySelectorAll("path")].map((path) => {
+    const seen = PAINTED.filter((key) => path.hasAttribute(key)); // without the id, the rank and what hides it
+    return vector("path", Object.fromEntries(seen.map((key) => [key, path.getAttribute(key)])));
+  });
+  return vector("svg", { viewBox: view.join(" "), class: "thumbnail", "aria-hidden": "true" }, ...copies);
 }
 
 /** Return outlines of a layer's own shapes, of everything in it where it has none: a dark line on a light one. */

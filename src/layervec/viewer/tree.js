@@ -33,7 +33,8 @@ export class LayerTree {
 
   row(layer, level) {
     const name = layer.dataset.name;
-    const shapes = layer.querySelectorAll("path").length;
+    const places = [...layer.querySelectorAll("path")].map((shape) => this.drawing.places.get(shape));
+    const shapes = places.length;
     const parts = layersIn(layer).length;
     const line = html(
       "div",
@@ -57,6 +58,7 @@ export class LayerTree {
     item.addEventListener("blur", () => this.drawing.light(null));
     item.layer = layer;
     item.shapes = shapes;
+    item.first = places.reduce((a, b) => Math.min(a, b), Infinity); // place by rank of its most important shape
     this.rows.set(layer, item);
     return item;
   }
@@ -152,12 +154,11 @@ export class LayerTree {
 
   /** Show in every row whether its layer is hidden, alone or not drawn yet. */
   mark() {
-    const { hidden, solo, shapes, shown } = this.drawing;
-    const drawn = new Set(shapes.slice(0, shown));
+    const { hidden, solo, shown } = this.drawing;
     for (const [layer, item] of this.rows) {
       const off = hidden.has(layer);
       const alone = solo === layer;
-      const empty = ![...layer.querySelectorAll("path")].some((shape) => drawn.has(shape));
+      const empty = item.first >= shown;
       item.classList.toggle("off", off);
       item.classList.toggle("alone", alone);
       item.classList.toggle("empty", empty);
