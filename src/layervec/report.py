@@ -146,10 +146,14 @@ def _record(folder: Path) -> Record:
 
 
 def _drawing(path: Path) -> Drawing:
+    return svg.read(_text(path), str(path))
+
+
+def _text(path: Path) -> bytes:
     try:
         if path.stat().st_size > svg.MAX_BYTES:  # before reading it
             raise InputError(f"{path} is larger than {svg.MAX_BYTES >> 20} MiB, too large for an SVG.")
-        return svg.read(path.read_bytes(), str(path))
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}.") from error
 
@@ -169,9 +173,10 @@ def _stages(folder: Path, goal: Float32) -> list[Step]:
     """Return the drawing after each step, rendered and measured. goal: float32 [h, w, 3], the picture on white."""
     steps = []
     for path in _names(folder, "stages", ".svg")[:MOST_STEPS]:
-        drawing = _drawing(path)
-        shown = render_svg(svg.write(drawing), goal.shape[1], goal.shape[0], name=str(path))
-        steps.append(Step(path.stem, _opaque(shown), _point(len(drawing.shapes()), shown, goal)))
+        text = _text(path)
+        shapes = len(svg.read(text, str(path)).shapes())
+        shown = render_svg(text, goal.shape[1], goal.shape[0], name=str(path))
+        steps.append(Step(path.stem, _opaque(shown), _point(shapes, shown, goal)))
     return steps
 
 
