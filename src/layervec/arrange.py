@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import pool, ramps
-from layervec.choose import choose
+from layervec.choose import LEAST_GAIN, choose
+from layervec.palette import Palette
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
 
 SPECK_AREA = 8.0  # px; contours of a region smaller than this are dropped or filled
@@ -56,14 +57,19 @@ def arrange(
     budget: int,
     tolerance: float,
     *,
+    least_gain: float = LEAST_GAIN,
     gradient_price: float = np.inf,
+    palette: Palette | None = None,
     threads: int | None = None,
 ) -> Plan:
     """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their paints.
 
-    gradient_price: squared error that a gradient must save against one colour; infinite for none at all.
+    least_gain: squared error over all channels, px, that a region removes at least. gradient_price: squared error that
+    a gradient must save against one colour; infinite for none at all. palette: the only colours to paint with.
     """
-    nodes, paints, gradients = choose(tree, pixels, budget, gradient_price=gradient_price)
+    nodes, paints, gradients = choose(
+        tree, pixels, budget, least_gain=least_gain, gradient_price=gradient_price, palette=palette
+    )
     plan = Plan(nodes, (), paints, gradients if np.isfinite(gradient_price) else None)
     return add_outlines(plan, tree, pixels, tolerance, threads=threads)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from layervec import ramps
+from layervec.palette import Palette
 from layervec.ramps import Fitted
 from layervec.tree import fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
@@ -54,10 +55,12 @@ class Chooser:
         drawn: Float32 | None = None,
         *,
         gradient_price: float = np.inf,
+        palette: Palette | None = None,
     ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
         gradient_price: squared error that a gradient must save against one colour; infinite for none at all.
+        palette: the only colours to paint with; gradients are not for it.
         pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Before anything is drawn, pixels of
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
@@ -84,6 +87,7 @@ class Chooser:
         offset = self._colour if drawn is None else self._colour - node_sums(tree, weight * drawn) / area
         error = np.where(self._is_leaf, self._spread + self._area * (offset**2).sum(axis=1), 0.0)
         self._gradient_price = gradient_price
+        self._palette = palette
         self._places = np.empty((len(tree), 0))  # sums for gradients, of what each node would show
         if np.isfinite(gradient_price):
             self._places = node_sums(tree, weight * ramps.place_columns(pixels))
@@ -127,6 +131,8 @@ class Chooser:
         free = np.flatnonzero(self._free(node)) + node
         leaves = free[self._is_leaf[free]]
         colour = dominant_colour(self._colour[leaves], self._area[leaves])
+        if self._palette is not None:
+            colour = self._palette.snapped(colour[None])[0]
         offset = self._colour[leaves] - colour
         error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
         solid = _Paint(colour, None, free, leaves, error)
@@ -202,6 +208,9 @@ class Chooser:
         shown = self._shown[nodes]
         area = shown[:, -2]
         left = shown[:, -3] - (shown[:, :-3] ** 2).sum(axis=1) / np.maximum(area, 1.0)
+        if self._palette is not None:
+            mean = shown[:, :-3] / np.maximum(area, 1.0)[:, None]
+            left += area * ((mean - self._palette.snapped(mean)) ** 2).sum(axis=1)
         may = (area >= min(LEAST_AREA, self._area[0])) & ~self._painted[nodes] & self._may[nodes]
         if self._places.shape[1]:
             saved = ramps.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
@@ -254,16 +263,24 @@ def dominant_ramp(colours: Float64, area: Float64, places: Float64) -> Fitted:
 
 
 def choose(
-    tree: RegionTree, pixels: Float32, budget: int, *, gradient_price: float = np.inf
+    tree: RegionTree,
+    pixels: Float32,
+    budget: int,
+    *,
+    least_gain: float = LEAST_GAIN,
+    gradient_price: float = np.inf,
+    palette: Palette | None = None,
 ) -> tuple[Int64, Float64, Ramps]:
-    """Pick up to `budget` nodes by marginal gain. pixels: premultiplied [h, w, c]. gradient_price: as in `Chooser`.
+    """Pick up to `budget` nodes by marginal gain. pixels: premultiplied [h, w, c].
 
+    least_gain: squared error over all channels, px, that each but the first removes at least. gradient_price, palette:
+    as in `Chooser`.
     Returns (nodes int64 [k], paints float64 [k, 4], gradients). The first shape of an opaque picture is its background.
     """
-    chooser = Chooser(tree, pixels, gradient_price=gradient_price)
+    chooser = Chooser(tree, pixels, gradient_price=gradient_price, palette=palette)
     if pixels.shape[2] == 3:
         chooser.paint(0)
-    while len(chooser.picked) < budget and chooser.pick():
+    while len(chooser.picked) < budget and chooser.pick(least_gain):
         pass
     return np.array(chooser.picked, dtype=np.int64), as_paints(chooser.colours), as_ramps(chooser.ramps)
 

@@ -145,13 +145,16 @@ def _vectorize(words: Sequence[str]) -> None:
         if workdir is not None:
             from layervec.score import score
 
-            workdir.finish(result, score(result.svg, asked.image))
+            picture = fitted[0].pixels if settings.drop_background else asked.image
+            workdir.finish(result, score(result.svg, picture))
         if page is not None and folder is not None:
             from layervec.report import write_report
 
             write_report(folder, page)
     if not asked.run.quiet:
         say(_summary(target, result, fitted[0], time.perf_counter() - start))
+        if settings.drop_background and fitted[0].opaque:
+            say(f"layervec: {asked.image} has no plain background all round, so nothing was dropped.")
 
 
 def _target(asked: Vectorize) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import ramps
+from layervec.palette import Palette
 from layervec.types import RADIAL, Bool, Float32, Float64, Int64, Outline, Ramps, Scene
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
@@ -88,6 +89,7 @@ def optimize(
     moving: Bool | None = None,
     structure: Structure | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
+    palette: Palette | None = None,
     first_step: float = STEP,
     threads: int | None = None,
     on_step: Callable[[int, float], None] | None = None,
@@ -96,7 +98,8 @@ def optimize(
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
     points may move (all by default). structure: what else outlines should match. subsets: sets of shapes (bool [k])
-    and weights, for which the colours are solved jointly; by default the whole drawing alone. first_step: px, how far
+    and weights, for which the colours are solved jointly; by default the whole drawing alone. palette: the only colours
+    to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. first_step: px, how far
     points move at first; less for a fit that goes on from another. on_step hears the number of steps done and the
     loss of the points that are the best so far, the ones kept; with a structure its loss counts in what is best.
     """
@@ -104,13 +107,14 @@ def optimize(
 
     geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
     axes = _Axes(len(fit.outlines))
-    fit = solve_colours(fit, target, subsets, threads)
+    fit = solve_colours(fit, target, subsets, threads, palette)
     scene = fit.scene()
     hold = _Hold(fit, structure, threads) if structure is not None else None
     best, best_loss, best_points, best_ramps = np.inf, np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
-            fit = solve_colours(replace(fit, outlines=geometry.outlines()), target, subsets, threads)
+            palette = None if palette is None else palette.moved(fit.paints)
+            fit = solve_colours(replace(fit, outlines=geometry.outlines()), target, subsets, threads, palette)
         points, paints = geometry.points.astype(np.float32), fit.paints.astype(np.float32)
         scene = replace(scene, points=points, paints=paints, ramps=fit.ramps)
         passed = raster.fit_pass(scene, target, threads=threads)
@@ -127,7 +131,10 @@ def optimize(
             if fit.ramps is not None and passed.ramps is not None:
                 fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps.axis, length))
     geometry.points = best_points
-    return solve_colours(replace(fit, outlines=geometry.outlines(), ramps=best_ramps), target, subsets, threads)
+    palette = None if palette is None else palette.moved(fit.paints)
+    return solve_colours(
+        replace(fit, outlines=geometry.outlines(), ramps=best_ramps), target, subsets, threads, palette
+    )
 
 
 def solve_colours(
@@ -135,8 +142,13 @@ def solve_colours(
     target: Float32,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     threads: int | None = None,
+    palette: Palette | None = None,
 ) -> Fit:
-    """Return the fit with the colours that suit best at this geometry; alphas stay."""
+    """Return the fit with the colours that suit best at this geometry; alphas stay.
+
+    palette: as in `optimize`. Each shape gets that colour of it which is nearest to the one that would suit it best;
+    then the colours are solved for, if they may change, as the colours of all shapes that share them.
+    """
     from layervec import raster
 
     paints = fit.paints.copy()
@@ -149,12 +161,33 @@ def solve_colours(
         threads=threads,
     )
     paints[:, :3] = np.clip(solved.paints[:, :3], 0.0, 1.0)
+    if palette is not None:
+        paints[:, :3] = _from_palette(replace(fit, paints=paints), palette, target, subsets, threads)
     if fit.ramps is None or solved.stops is None:
         return replace(fit, paints=paints)
     found = ramps.coloured(fit.ramps, solved.stops)
     graded = found.kind > 0
     paints[graded, :3] = found.colours[graded].mean(axis=1)
     return replace(fit, paints=paints, ramps=found)
+
+
+def _from_palette(
+    fit: Fit, palette: Palette, target: Float32, subsets: Sequence[tuple[Bool, float]] | None, threads: int | None
+) -> Float64:
+    """Return the colours of a palette that shapes coloured without it get instead: float64 [k, 3]."""
+    from layervec import raster
+
+    owner = palette.nearest(fit.paints[:, :3])
+    prior = palette.colours[owner]
+    if palette.fixed:
+        return prior
+    return (
+        raster.solve_paints(
+            fit.scene(), target, ridge=RIDGE, prior=prior, subsets=subsets, groups=owner, threads=threads
+        )
+        .paints[:, :3]
+        .astype(np.float64)
+    )
 
 
 class _Hold:

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from layervec import arrange, folders, image, layers, models, refine, simplify, svg, tree
+from layervec import arrange, background, choose, folders, image, layers, models, palette, refine, simplify, svg, tree
 from layervec.events import Event, OnEvent, Stage, ignore
 from layervec.segment import Mask
-from layervec.settings import EFFORTS, GRADIENT_PRICES, Settings
+from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
@@ -67,13 +67,18 @@ def vectorize(
 
     source: a file's path or bytes, a PIL image, or an array [h, w] or [h, w, 1..4] (integers, bool, or floats in
     0..1). threads: most threads to use, None for one a core; the result is the same for any number.
-    Raises InputError if the picture cannot be read. Deterministic: same input and settings, same bytes.
+    Raises InputError if the picture or a palette cannot be read. A background to drop that is not found stays, which
+    the event of stage `load` shows: its picture is opaque then. Deterministic: same input and settings, same bytes.
     """
     settings = settings or Settings()
     effort = EFFORTS[settings.quality]
     clock = _Clock(on_event)
+    colours = palette.given(settings.palette) if settings.palette else None
     with clock.stage("load") as done:
-        picture = done(image.open_picture(source, settings.size))
+        picture = image.open_picture(source, settings.size)
+        if settings.drop_background:
+            picture = replace(picture, raster=background.dropped(picture.raster))
+        done(picture)
     with clock.stage("simplify") as done:
         levels = done(_levels(picture, settings, threads, clock))
     masks: list[Mask] = []
@@ -83,13 +88,18 @@ def vectorize(
     with clock.stage("tree") as done:
         regions = done(tree.build(picture.raster, levels, masks=masks, threads=threads))
     pixels = _fitted(picture.raster)
+    if settings.colors is not None:
+        colours = palette.of_picture(regions, pixels, settings.colors)
+    least_gain = choose.LEAST_GAIN if settings.paths != "auto" else VISIBLE_ERROR * regions.labels.size
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
             regions,
             pixels,
-            refine.first_budget(settings.paths),
+            refine.first_budget(settings.most_paths),
             settings.tolerance,
+            least_gain=least_gain,
             gradient_price=GRADIENT_PRICES[settings.gradients],
+            palette=colours,
             threads=threads,
         )
         done(Arranged(layers.drawing(regions, plan), plan.nodes))
@@ -103,10 +113,12 @@ def vectorize(
             regions,
             plan,
             pixels,
-            budget=settings.paths,
+            budget=settings.most_paths,
             tolerance=settings.tolerance,
             effort=effort,
+            least_gain=least_gain,
             gradient_price=GRADIENT_PRICES[settings.gradients],
+            palette=colours,
             threads=threads,
             on_progress=on_progress,
         )

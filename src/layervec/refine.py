@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from layervec import palette as palettes
 from layervec import ramps
 from layervec.arrange import Plan, add_outlines, nest, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
 from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
-from layervec.optimize import STEP, Fit, Structure, optimize
+from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
+from layervec.palette import Palette
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
@@ -61,18 +63,21 @@ def refine(
     budget: int,
     tolerance: float,
     effort: Effort,
+    least_gain: float = LEAST_GAIN,
     gradient_price: float = np.inf,
+    palette: Palette | None = None,
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Plan:
     """Return the plan fitted to the picture, with shapes dropped and added until the budget or the gain is spent.
 
-    pixels: premultiplied [h, w, c] as in `arrange`. effort: how many rounds and steps.
+    pixels: premultiplied [h, w, c] as in `arrange`. effort: how many rounds and steps. palette: the only colours to
+    paint with; where it is not fixed, each round finds it anew, with no more colours.
     """
     if not len(plan):
         return plan
     steps = effort.steps + effort.rounds * effort.round_steps + FINAL_FITS * effort.final_steps
-    run = _Run(tree, pixels, tolerance, gradient_price, threads, on_progress, steps)
+    run = _Run(tree, pixels, tolerance, least_gain, gradient_price, palette, threads, on_progress, steps)
     plan = run.fit(plan, effort.steps, 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
@@ -92,7 +97,9 @@ class _Run:
         tree: RegionTree,
         pixels: Float32,
         tolerance: float,
+        least_gain: float,
         gradient_price: float,
+        palette: Palette | None,
         threads: int | None,
         on_progress: Callable[[Progress], None],
         steps: int,
@@ -101,7 +108,10 @@ class _Run:
         self.pixels = pixels
         self.target = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
         self.tolerance = tolerance
+        self.least_gain = least_gain
         self.gradient_price = gradient_price
+        self.palette = palette
+        self.colours = 0 if palette is None else len(palette.colours)
         self.threads = threads
         self.on_progress = on_progress
         self.steps = max(1, steps)
@@ -125,20 +135,33 @@ class _Run:
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = _subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
+            self.palette = self._renewed(fit, subsets)
             return optimize(
                 fit,
                 self.target,
                 steps,
                 structure=self._structure(plan, order),
                 subsets=subsets,
+                palette=self.palette,
                 first_step=first_step,
                 threads=self.threads,
                 on_step=on_step,
             )
 
         fitted = self._stacked(plan, work)
+        self.palette = None if self.palette is None else self.palette.moved(fitted.paints)
         self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
         return fitted
+
+    def _renewed(self, fit: Fit, subsets: list[tuple[Bool, float]]) -> Palette | None:
+        """The palette for these shapes, from the colours that each would have without one, by what is seen of it."""
+        from layervec import raster
+
+        if self.palette is None or self.palette.fixed:
+            return self.palette
+        free = solve_colours(fit, self.target, subsets, self.threads)
+        area = raster.survey(fit.scene(), self.target, threads=self.threads).area
+        return palettes.found(free.paints[:, :3], area, self.colours)
 
     def _structure(self, plan: Plan, order: Int64) -> Structure | None:
         """What holds the outlines of objects, for shapes laid out in this order; None without objects."""
@@ -175,18 +198,20 @@ class _Run:
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
-        chooser = Chooser(self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price)
+        chooser = Chooser(
+            self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
+        )
         if plan.ramps is not None:
             plan = replace(plan, ramps=ramps.filled(plan.ramps, as_ramps(chooser.upgrades(plan.nodes))))
         room = max(0, budget - len(plan))
         swaps = int(SWAP_SHARE * len(plan))
-        while len(chooser.picked) < room + swaps and chooser.pick():
+        while len(chooser.picked) < room + swaps and chooser.pick(self.least_gain):
             pass
         weakest = np.argsort(worth, kind="stable")
         weakest = weakest[weakest != self._base(plan)]
         gains = chooser.gains[room:]
         dropped = [i for i, gain in zip(weakest, gains, strict=False) if worth[i] < WORTH * gain]
-        dropped += [i for i in weakest[len(dropped) :] if worth[i] < WORTH * LEAST_GAIN]
+        dropped += [i for i in weakest[len(dropped) :] if worth[i] < WORTH * self.least_gain]
         added = chooser.picked[: room + len(dropped)]
         if not dropped and not added:
             return plan
@@ -207,7 +232,7 @@ class _Run:
         dropped shape may come to lie below others. So as many go at once as do no harm together, and the rest is
         judged again.
         """
-        limit, most, needed = WORTH * LEAST_GAIN, len(plan), set[int]()
+        limit, most, needed = WORTH * self.least_gain, len(plan), set[int]()
         while True:
             worth, _ = self._look(plan)
             weak = np.argsort(worth, kind="stable")

@@ -91,16 +91,21 @@ class MaskGrid(BaseModel):
     )
 
 
+# What `paths: auto` stands for. A shape then has to remove an error that a person can see: as much as a
+# thirty-thousandth of the canvas (9 px of 512 x 512) that is off by a third of the way from black to white.
+VISIBLE_ERROR = 1e-5  # squared error over all channels, as a share of the fitted pixels
+AUTO_PATHS = 512  # most shapes; beyond, a drawing takes long to fit and nobody edits it by hand
+
+
 class Settings(BaseModel):
     """Choices for one picture; every field has a default that suits most pictures."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    paths: int = Field(
+    paths: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
         default=256,
-        ge=1,
-        le=4096,
-        description="Most shapes the drawing may have. Fewer give a simpler picture, more a closer one.",
+        description="Most shapes the drawing may have. Fewer give a simpler picture, more a closer one; "
+        f"auto adds shapes, {AUTO_PATHS} at most, as long as the next one would change what a person sees.",
     )
     quality: Quality = Field(
         default="standard",
@@ -118,6 +123,21 @@ class Settings(BaseModel):
         ge=1,
         le=10,
         description="Number of simplified versions of the picture that decide what belongs together.",
+    )
+    colors: int | None = Field(
+        default=None,
+        ge=2,
+        le=256,
+        description="Most colours of all fills together, chosen to suit the picture. (default: any number)",
+    )
+    palette: str = Field(
+        default="",
+        description='The only colours of fills, as in "#112233,#fff,navy", or a file with one a line, also one of '
+        "GIMP's (.gpl).",
+    )
+    drop_background: bool = Field(
+        default=False,
+        description="Leave out a plain background, so that the drawing is transparent there.",
     )
     gradients: Gradients = Field(
         default="off",
@@ -171,6 +191,25 @@ class Settings(BaseModel):
     offline: bool = Field(default=False, description="Never fetch a model; use what is on this machine.")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the noise of sds.")
 
+    @field_validator("palette")
+    @classmethod
+    def _alone(cls, palette: str, info: ValidationInfo) -> str:
+        if palette and info.data.get("colors") is not None:
+            raise PydanticCustomError("palette", "input should be left out where colors says how many to choose")
+        return palette
+
+    @field_validator("gradients")
+    @classmethod
+    def _plain(cls, gradients: Gradients, info: ValidationInfo) -> Gradients:
+        if gradients != "off" and (info.data.get("colors") is not None or info.data.get("palette")):
+            raise PydanticCustomError("palette", "input should be 'off' with colors or palette, which mean plain fills")
+        return gradients
+
+    @property
+    def most_paths(self) -> int:
+        """Most shapes of the drawing."""
+        return AUTO_PATHS if self.paths == "auto" else self.paths
+
     def recorded(self) -> dict[str, object]:
         """Return what made a drawing, as plain JSON data: without routes not taken, and folders by their last name."""
         values = self.model_dump(mode="json", exclude={"device", "offline"})
@@ -185,6 +224,11 @@ class Settings(BaseModel):
             given = values.pop(folder)
             if given:
                 values[folder] = Path(given).resolve().name
+        for choice in ("colors", "palette", "drop_background"):
+            if not values[choice]:
+                del values[choice]
+        if self.palette:
+            values["palette"] = Path(self.palette).name  # colours have no folders
         return values
 
 

@@ -143,7 +143,7 @@ class WorkDir:
         self._tree = tree
         assert self._pixels is not None, "simplify comes before tree"
         regions = FIRST_CUT
-        while regions <= self._settings.paths:
+        while regions <= self._settings.most_paths:
             nodes = cut(tree, regions)
             save_png(self.folder / "cuts" / f"{regions}.png", straight(paint_cut(tree, nodes, self._pixels)))
             if len(nodes) < regions:

@@ -232,6 +232,7 @@ def solve_paints(
     fixed: ArrayLike | None = None,  # bool [p]
     visible: ArrayLike | None = None,  # bool [p]
     subsets: Sequence[tuple[ArrayLike, float]] | None = None,  # (bool [p], weight)
+    groups: ArrayLike | None = None,  # int [p]
     threads: int | None = None,
     tolerance: float = FLATNESS,
 ) -> Colours:
@@ -244,7 +245,8 @@ def solve_paints(
     ridge: px, at least 0. prior: colours to stay near and to start from, by default the scene's, as they always
     are for stops; a path that does not show keeps it. fixed: True where a path keeps its prior. visible: the paths
     that are drawn at all, by default every one. subsets: several such choices and a weight for the error of each, to
-    be solved together.
+    be solved together. groups: paths of one number share one colour, with one ridge and the mean of their priors;
+    no path may be fixed then or have a gradient.
     """
     from layervec.raster import colours
     from layervec.raster.prepare import planes, prepare
@@ -264,11 +266,24 @@ def solve_paints(
     if start.ndim != 2 or len(start) != len(scene) or start.shape[1] < 3 or not np.isfinite(start).all():
         raise ValueError(f"prior must be finite, with shape [{len(scene)}, 3 or more], not {list(start.shape)}.")
     free = np.ones(len(scene), np.bool_) if fixed is None else ~_flags(fixed, "fixed", len(scene))
-    solved = colours.solve(prepared, wanted, shown, float(ridge), np.ascontiguousarray(start[:, :3]), free, threads)
+    together = None if groups is None else _groups(groups, scene, free)
+    solved = colours.solve(
+        prepared, wanted, shown, float(ridge), np.ascontiguousarray(start[:, :3]), free, threads, together
+    )
     paints, stops = _held(solved[0]), None if solved[1] is None else _held(solved[1])
     if len(wanted) == 4:
         paints = np.concatenate([paints, prepared.style[0][:, 3:]], axis=1)
     return Colours(paints, stops)
+
+
+def _groups(groups: ArrayLike, scene: Scene, free: Bool) -> Int64:
+    """Return the groups of paths numbered from 0 without gaps: int64 [p]; raises ValueError."""
+    given = np.asarray(groups)
+    if given.shape != (len(scene),) or given.dtype.kind not in "iu":
+        raise ValueError(f"groups must be whole numbers with shape [{len(scene)}].")
+    if scene.ramps is not None or not free.all():
+        raise ValueError("Groups need a scene without gradients, and no path that is fixed.")
+    return np.unique(given, return_inverse=True)[1].astype(np.int64)
 
 
 def _held(colours: Float64) -> Float32:

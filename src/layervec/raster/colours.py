@@ -113,16 +113,20 @@ def solve(
     prior: Float64,  # [p, 3]
     free: Bool,  # [p]
     threads: int | None,
+    groups: Int64 | None = None,  # [p], from 0 without gaps; paths of one group share their colour
 ) -> tuple[Float64, Float64 | None]:
     """Return the best colours before any clipping: of paths, float64 [p, 3], and of stops, float64 [p, STOPS, 3].
 
     A path with a gradient, and the stops of one without, keep their prior; unused stops repeat the last one.
+    groups: for scenes without gradients whose paths are all free; a group's prior is the mean of its paths'.
     """
     found = [equations(prepared, target, shown, threads) for shown, _ in subsets]
     rows, columns = (np.concatenate([part[k] for part in found]) for k in (0, 1))
     values = np.concatenate([part[2] * weight for part, (_, weight) in zip(found, subsets, strict=True)])
     right = np.sum([part[3] * weight for part, (_, weight) in zip(found, subsets, strict=True)], axis=0)
     ramps, slots = prepared.ramps, prepared.style[5]
+    if groups is not None:
+        return _shared(rows, columns, values, right, ridge, prior, groups), None
     if ramps is None:
         return conjugate_gradients(rows, columns, values, right, free, ridge, prior), None
     solid, shaded = ramps.kind == SOLID, ramps.kind != SOLID
@@ -135,3 +139,22 @@ def solve(
     shown = np.minimum(np.arange(STOPS), used(ramps)[shaded, None] - 1)
     paints[solid], colours[shaded] = solved[slots[solid]], solved[slots[shaded, None] + shown]
     return paints, colours
+
+
+def _shared(
+    rows: Int64, columns: Int64, values: Float64, right: Float64, ridge: float, prior: Float64, groups: Int64
+) -> Float64:
+    """Return the best colours of paths, float64 [p, 3], where those of one group have the same.
+
+    With c = A s, for a matrix A that says which group's colour s each path has, the equations are A'W'WA s = A'W'b.
+    """
+    count = int(groups.max(initial=-1)) + 1
+    low, high = np.sort([groups[rows], groups[columns]], axis=0)
+    twice = (rows != columns) & (low == high)  # a pair stands for both halves of W'W, a diagonal for itself
+    sums = np.zeros((2, count, 3))
+    np.add.at(sums[0], groups, right[:, :3])
+    np.add.at(sums[1], groups, prior)
+    means = sums[1] / np.bincount(groups, minlength=count)[:, None]
+    merged = np.where(twice, 2.0 * values, values)
+    solved = conjugate_gradients(low, high, merged, sums[0], np.ones(count, np.bool_), ridge, means)
+    return np.asarray(solved[groups])
