@@ -266,7 +266,7 @@ BAD = {
         "cannot be the work folder: not a directory",
     ),
     "no paths": (given("--paths", "0"), "--paths should be greater than or equal to 1, not 0"),
-    "paths not a number": (given("--paths", "many"), "--paths should be a whole number, not 'many'"),
+    "paths not a number": (given("--paths", "many"), "--paths should be a whole number or 'auto', not 'many'"),
     "quality misspelt": (
         given("--quality", "drft"),
         "--quality should be one of 'draft', 'standard', 'best', not 'drft'",
@@ -283,7 +283,7 @@ BAD = {
     "name after a double dash": (given("--", "other.png"), "'other.png' is one name too many"),
     "value missing": (given("-o"), "-o/--output needs a value"),
     "value missing before a flag": (given("--paths", "--png"), "--paths needs a value"),
-    "value empty": (given("--paths="), "--paths should be a whole number, not ''"),
+    "value empty": (given("--paths="), "--paths should be a whole number or 'auto', not ''"),
     "value for a switch": (given("--png=yes"), "--png takes no value"),
     "negative paths": (given("--paths", "-5"), "--paths should be greater than or equal to 1, not -5"),
     "tolerance not a number": (given("--tolerance", "wide"), "--tolerance should be a number, not 'wide'"),

@@ -88,7 +88,7 @@ def vectorize(
     with clock.stage("tree") as done:
         regions = done(tree.build(picture.raster, levels, masks=masks, threads=threads))
     pixels = _fitted(picture.raster)
-    if settings.colors is not None:
+    if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
     least_gain = choose.LEAST_GAIN if settings.paths != "auto" else VISIBLE_ERROR * regions.labels.size
     with clock.stage("arrange") as done:

@@ -124,11 +124,9 @@ class Settings(BaseModel):
         le=10,
         description="Number of simplified versions of the picture that decide what belongs together.",
     )
-    colors: int | None = Field(
-        default=None,
-        ge=2,
-        le=256,
-        description="Most colours of all fills together, chosen to suit the picture. (default: any number)",
+    colors: Annotated[int, Field(ge=2, le=256)] | Literal["any"] = Field(
+        default="any",
+        description="Most colours of all fills together, chosen to suit the picture; any sets no limit.",
     )
     palette: str = Field(
         default="",
@@ -194,14 +192,14 @@ class Settings(BaseModel):
     @field_validator("palette")
     @classmethod
     def _alone(cls, palette: str, info: ValidationInfo) -> str:
-        if palette and info.data.get("colors") is not None:
+        if palette and info.data.get("colors") != "any":
             raise PydanticCustomError("palette", "input should be left out where colors says how many to choose")
         return palette
 
     @field_validator("gradients")
     @classmethod
     def _plain(cls, gradients: Gradients, info: ValidationInfo) -> Gradients:
-        if gradients != "off" and (info.data.get("colors") is not None or info.data.get("palette")):
+        if gradients != "off" and (info.data.get("colors") != "any" or info.data.get("palette")):
             raise PydanticCustomError("palette", "input should be 'off' with colors or palette, which mean plain fills")
         return gradients
 
@@ -225,7 +223,7 @@ class Settings(BaseModel):
             if given:
                 values[folder] = Path(given).resolve().name
         for choice in ("colors", "palette", "drop_background"):
-            if not values[choice]:
+            if values[choice] == Settings.model_fields[choice].default:
                 del values[choice]
         if self.palette:
             values["palette"] = Path(self.palette).name  # colours have no folders

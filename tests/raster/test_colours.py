@@ -106,3 +106,45 @@ def test_overlaps_see_neighbours_and_not_what_is_hidden():
     assert [2, 3] in found.pairs.tolist()  # one column of pixels is half of each
     assert 1 not in found.pairs
     assert found.weight[found.pairs.tolist().index([2, 3])] == pytest.approx(25 * 0.5 * 0.25)  # half shines through
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_paths_of_one_group_get_the_colour_that_suits_all_of_them(channels):
+    drawn = random_scene(4, 9, WIDTH, HEIGHT)
+    target = targets(drawn, channels, 4)
+    groups = np.array([7, 2, 2, 7, 0, 2, 0, 7, 5])
+    subsets = [(np.arange(9) < shown, weight) for shown, weight in ((4, 0.5), (9, 1.0))]
+    prior = np.full((9, 3), 0.5)
+    found = raster.solve_paints(drawn, target, subsets=subsets, groups=groups, prior=prior, ridge=0.5).paints[:, :3]
+    numbers = np.unique(groups)
+    rows, wanted = [0.5**0.5 * np.eye(4)], [0.5**0.5 * prior[:4]]
+    for shown, weight in subsets:
+        matrix = weight_matrix(drawn, shown)
+        ground = (1 - matrix.sum(axis=1)) if channels == 3 else np.zeros(len(matrix))
+        rows.append(weight**0.5 * np.stack([matrix[:, groups == k].sum(axis=1) for k in numbers], axis=1))
+        wanted.append(weight**0.5 * (target[:3].reshape(3, -1).T - ground[:, None]))
+    best = np.linalg.lstsq(np.concatenate(rows), np.concatenate(wanted), rcond=None)[0]
+    assert np.abs(found - np.clip(best, 0, 1)[np.searchsorted(numbers, groups)]).max() <= 1e-4
+    alone = raster.solve_paints(drawn, target, groups=np.arange(9)).paints
+    assert (alone == raster.solve_paints(drawn, target).paints).all()
+
+
+def test_groups_that_cannot_be_are_refused():
+    drawn = blobs(5, 9, WIDTH, HEIGHT)
+    target = targets(drawn, 3, 5)
+    for wrong in (
+        {"groups": np.zeros(8, int)},
+        {"groups": np.zeros(9)},
+        {"groups": np.zeros(9, int), "fixed": [True] * 9},
+    ):
+        with pytest.raises(ValueError, match=r"[Gg]roups"):
+            raster.solve_paints(drawn, target, **wrong)
+
+
+def test_a_hidden_group_keeps_the_mean_of_its_priors():
+    shapes = [[rectangle(10, 10, 20, 20)], [rectangle(11, 11, 18, 18)], [rectangle(5, 5, 30, 30)]]
+    drawn = scene(shapes, [(0.1, 0.2, 0.3, 1), (0.5, 0.4, 0.1, 1), (0.7, 0.7, 0.7, 1)])
+    target = np.full((3, HEIGHT, WIDTH), 0.25, np.float32)
+    found = raster.solve_paints(drawn, target, groups=[1, 1, 0]).paints
+    np.testing.assert_allclose(found[:2], [[0.3, 0.3, 0.2]] * 2, atol=1e-6)
+    np.testing.assert_allclose(found[2], 0.25, atol=1e-6)
