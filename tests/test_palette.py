@@ -192,7 +192,7 @@ def test_a_given_palette_gives_each_thing_its_nearest_colour():
     for (x, y), colour in {
         (30, 32): (1, 0, 0),
         (86, 36): (0, 0, 1),
-        (52, 74): (0, 128 / 255, 0),
+        (52, 74): (0, 136 / 255, 0),
         (3, 3): WHITE,
     }.items():
         np.testing.assert_allclose(seen[y, x], colour, atol=2 / 255)

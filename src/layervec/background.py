@@ -12,7 +12,7 @@ import numpy as np
 from layervec.types import Bool, Float32, Raster
 
 TOLERANCE = 0.1  # distance of sRGB-encoded colours, of the 1.73 between black and white; JPEG noise stays below
-RIM_SHARE = 0.5  # of the picture's rim that has to be of one colour; a figure may stand on the lower side
+RIM_SHARE = 0.6  # of the picture's rim that has to be of one colour; a figure may stand on one side of it
 RIM_SAMPLES = 1000  # pixels of the rim that are compared with each other, at most
 REACH = 2  # px around the background in which pixels may be mixed with it
 
