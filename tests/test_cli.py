@@ -267,6 +267,24 @@ BAD = {
     ),
     "no paths": (given("--paths", "0"), "--paths should be greater than or equal to 1, not 0"),
     "paths not a number": (given("--paths", "many"), "--paths should be a whole number or 'auto', not 'many'"),
+    "too few colours": (given("--colors", "1"), "--colors should be greater than or equal to 2, not 1"),
+    "too many colours": (given("--colors", "257"), "--colors should be less than or equal to 256, not 257"),
+    "colours not a number": (given("--colors", "few"), "--colors should be a whole number or 'any', not 'few'"),
+    "colours with gradients": (
+        given("--colors", "8", "--gradients", "auto"),
+        "--gradients should be 'off' with colors or palette, which mean plain fills, not 'auto'",
+    ),
+    "palette with gradients": (
+        given("--config", "FOLDER/c.yaml", config="palette: white\ngradients: 'on'"),
+        "c.yaml: 'gradients' should be 'off' with colors or palette, which mean plain fills, not 'on'",
+    ),
+    "colours and a palette": (
+        given("--colors", "8", "--palette", "white,black"),
+        "--palette should be left out where colors says how many to choose, not 'white,black'",
+    ),
+    "palette with a bad colour": (given("--palette", "white,#12"), "The palette has '#12', which is no colour"),
+    "palette without colours": (given("--palette", "FOLDER/c.yaml", config="# none\n"), "c.yaml has no colours."),
+    "palette missing": (given("--palette", "FOLDER/brand.gpl"), "brand.gpl is neither a colour nor a palette's file"),
     "quality misspelt": (
         given("--quality", "drft"),
         "--quality should be one of 'draft', 'standard', 'best', not 'drft'",
@@ -417,6 +435,27 @@ def test_flags_win_over_yaml_and_yaml_over_defaults(picture, tmp_path):
     settings = json.loads(metadata[1])["settings"]
     others = {"size": 512, "levels_count": 5, "gradients": "off"}
     assert settings == {"paths": 3, "quality": "draft", "tolerance": 2.0} | others
+
+
+@pytest.mark.parametrize("ground", [(240, 240, 240), None])
+def test_a_dropped_background_is_seen_in_every_file(ground, tmp_path, capsys):
+    image = Image.effect_noise((64, 48), 120).convert("RGB") if ground is None else Image.new("RGB", (64, 48), ground)
+    image.paste((200, 30, 30), (20, 15, 44, 33))
+    image.save(tmp_path / "scene.png")
+    words = ("--drop-background", "--png", "-o", tmp_path / "o.svg", "--workdir", tmp_path / "work")
+    assert run("vectorize", tmp_path / "scene.png", *DRAFT, *words) == 0
+    said = capsys.readouterr().err.splitlines()
+    alpha = np.asarray(Image.open(tmp_path / "o.png").convert("RGBA"))[..., 3]
+    record = json.loads((tmp_path / "work" / "run.json").read_text())
+    assert record["settings"]["drop_background"] is True
+    assert alpha[24, 32] == 255
+    if ground is None:
+        assert said[1].endswith("scene.png has no plain background all round, so nothing was dropped.")
+        assert (alpha == 255).all()
+    else:
+        assert len(said) == 1
+        assert alpha[2, 2] == 0
+        assert record["score"]["psnr"] is None or record["score"]["psnr"] > 40  # against what was to be drawn
 
 
 def flags():

@@ -30,6 +30,7 @@ from layervec.types import Layer
 
 NS = "{http://www.w3.org/2000/svg}"
 INK = "{http://www.inkscape.org/namespaces/inkscape}"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 DRAFT = Settings(paths=24, quality="draft")
 
 
@@ -56,6 +57,20 @@ PICTURES = {"scenery": scenery, "nested": nested_discs, "three": three_discs, "s
 @pytest.fixture(scope="module")
 def results():
     return {name: run(picture()) for name, picture in PICTURES.items()}
+
+
+def test_auto_finds_how_many_shapes_a_picture_needs() -> None:
+    flat, busy = (run(picture, paths="auto") for picture in (three_discs(), confetti()))
+    assert len(ranks(flat.svg)) == 4  # the ground and three discs
+    assert 30 < len(ranks(busy.svg)) < 120
+    assert '"paths":"auto"' in busy.svg
+
+
+def test_auto_needs_as_many_shapes_at_any_size() -> None:
+    picture = EXAMPLES / "fox.png"
+    sizes = [Settings(paths="auto", quality="draft", size=size) for size in (160, 320)]
+    counts = [len(ranks(vectorize(picture, settings).svg)) for settings in sizes]
+    assert 0.7 < counts[0] / counts[1] < 1.4
 
 
 # The file

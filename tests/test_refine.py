@@ -26,6 +26,23 @@ def refined(picture, budget, quality="draft", threads=None, on_progress=None):
     return found, pixels, first, plan
 
 
+@pytest.mark.parametrize("name", ["three", "scenery", "noisy"])
+def test_no_shape_is_kept_that_removes_less_than_the_least_gain(name) -> None:
+    source = raster(PICTURES[name]())
+    found, pixels = tree.build(source, simplify.classic(source)), premultiplied(PICTURES[name]())
+    counts = []
+    for least in (0.25, 4.0, 400.0, 1e9):
+        first = arrange.arrange(found, pixels, 60, 1.0, least_gain=least)
+        plan = refine.refine(found, first, pixels, budget=80, tolerance=1.0, effort=EFFORTS["draft"], least_gain=least)
+        order = arrange.stack(found, plan.nodes)
+        fit = optimize.Fit(plan.outlines, plan.paints).only(order)
+        removal = rasteriser.survey(fit.scene(), np.ascontiguousarray(pixels.transpose(2, 0, 1))).removal
+        assert (removal[plan.nodes[order] != 0] >= 0.4 * refine.WORTH * least).all()  # smaller versions count as well
+        counts.append(len(plan))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 1
+
+
 def squared_error(found, pixels, plan, shown=None):
     """Return the summed squared error of a plan, or of its shapes of rank below `shown`."""
     order = arrange.stack(found, plan.nodes)

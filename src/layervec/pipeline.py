@@ -90,7 +90,8 @@ def vectorize(
     pixels = _fitted(picture.raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
-    least_gain = choose.LEAST_GAIN if settings.paths != "auto" else VISIBLE_ERROR * regions.labels.size
+    visible = VISIBLE_ERROR * regions.labels.size if settings.paths == "auto" else 0.0
+    least_gain = max(choose.LEAST_GAIN, visible)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
             regions,
