@@ -56,13 +56,11 @@ class Chooser:
         *,
         gradient_price: float = np.inf,
         palette: Palette | None = None,
-        paints: Float64 | None = None,
     ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
         gradient_price: squared error that a gradient must save against one colour; infinite for none at all.
-        palette: the only colours to paint with; gradients are not for it, and nothing is painted on its own colour.
-        paints: [k, 3 or more], those of the nodes painted already, where there is a palette.
+        palette: the only colours to paint with; gradients are not for it.
         pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Before anything is drawn, pixels of
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
@@ -90,9 +88,6 @@ class Chooser:
         error = np.where(self._is_leaf, self._spread + self._area * (offset**2).sum(axis=1), 0.0)
         self._gradient_price = gradient_price
         self._palette = palette
-        self._laid: dict[int, Float64] = {}
-        if painted is not None and paints is not None:
-            self._laid = dict(zip(painted.tolist(), paints[:, :3], strict=True))
         self._places = np.empty((len(tree), 0))  # sums for gradients, of what each node would show
         if np.isfinite(gradient_price):
             self._places = node_sums(tree, weight * ramps.place_columns(pixels))
@@ -123,9 +118,6 @@ class Chooser:
             if gain <= least_gain:
                 return False
             paint = self._paint(node)
-            if self._is_repeated(node, paint):
-                self.gain[node] = 0.0
-                continue
             self.gain[node] = min(gain, self._worth[node] * (self._shown[node, -1] - paint.error.sum()))
             if self.gain[node] >= gain * (1 - 1e-9):
                 self._lay(node, paint)
@@ -156,20 +148,10 @@ class Chooser:
             return solid
         return _Paint(np.concatenate([ramp.colour[0], colour[3:]]), ramp, free, leaves, error)
 
-    def _is_repeated(self, node: int, paint: _Paint) -> bool:
-        """Tell whether a palette gives a node the colour of the painted one around it, which shows there anyway."""
-        if self._palette is None:
-            return False
-        above = int(self.tree.parent[node])
-        while above >= 0 and not self._painted[above]:
-            above = int(self.tree.parent[above])
-        return above >= 0 and np.allclose(self._laid[above], as_paints([paint.colour])[0, :3])
-
     def _lay(self, node: int, paint: _Paint) -> None:
         self.picked.append(node)
         self.gains.append(float(self.gain[node]))
         self.colours.append(paint.colour)
-        self._laid[node] = as_paints([paint.colour])[0, :3]
         self.ramps.append(paint.ramp)
         changed = self._cover(node)
         error = np.zeros(int(self.tree.last[node]) - node + 1)

@@ -84,10 +84,9 @@ def refine(
         plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
         plan = run.fit(plan, effort.round_steps, number)
     for _ in range(FINAL_FITS):
-        plan = run.merged(plan)
         plan = replace(plan, ramps=ramps.simplified(plan.ramps))
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds)
-    return run.ranked(run.pruned(run.merged(plan)))
+    return run.ranked(run.pruned(plan))
 
 
 class _Run:
@@ -198,16 +197,9 @@ class _Run:
 
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
-        plan = self.merged(plan)
         worth, drawn = self._look(plan)
         chooser = Chooser(
-            self.tree,
-            self.pixels,
-            plan.nodes,
-            drawn,
-            gradient_price=self.gradient_price,
-            palette=self.palette,
-            paints=plan.paints,
+            self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
         )
         if plan.ramps is not None:
             plan = replace(plan, ramps=ramps.filled(plan.ramps, as_ramps(chooser.upgrades(plan.nodes))))
@@ -232,14 +224,6 @@ class _Run:
             ramps.joined(left.ramps, as_ramps(chooser.ramps[: len(added)])),
         )
         return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance, threads=self.threads))
-
-    def merged(self, plan: Plan) -> Plan:
-        """Drop the shapes that a palette gives the colour of the shape around them, which runs on under them."""
-        if self.palette is None:
-            return plan
-        parents = nest(self.tree, plan.nodes)
-        same = (parents >= 0) & (plan.paints == plan.paints[parents]).all(axis=1) & (plan.paints[:, 3] >= 1.0)
-        return plan.only(np.flatnonzero(~same))
 
     def pruned(self, plan: Plan) -> Plan:
         """Drop the shapes that came to nothing in fitting.
