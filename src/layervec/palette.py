@@ -12,6 +12,7 @@ squared error (Wu 1991, Graphics Gems II, pages 126-133), then moving each colou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, as such pixels are no 
 CLEAR = 0.04  # alpha below which a region has no colour
 LLOYD_ROUNDS = 20  # at most; nearly all have settled by then
 ROWS = 4096  # colours compared with a palette at a time
+HEX = re.compile("#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")  # colours by their digits
 GIMP = "GIMP Palette"  # first line of a .gpl file
 
 
@@ -116,19 +118,12 @@ def _of_file(path: Path) -> Iterator[tuple[int, int, int]]:
 
 def _colour(word: str) -> tuple[int, int, int] | None:
     """Return red, green and blue, 0..255, of a colour as CSS writes it, None if it is none."""
-    from PIL.ImageColor import colormap
+    from PIL.ImageColor import colormap, getrgb
 
-    named = colormap.get(word.lower(), word)
-    digits = named[1:] if isinstance(named, str) else ""
-    if (
-        not word
-        or named[:1] != "#"
-        or len(digits) not in (3, 6)
-        or not all(c in "0123456789abcdefABCDEF" for c in digits)
-    ):
+    if word.lower() not in colormap and not HEX.fullmatch(word):
         return None
-    wide = "".join(c * 2 for c in digits) if len(digits) == 3 else digits
-    return int(wide[:2], 16), int(wide[2:4], 16), int(wide[4:], 16)
+    red, green, blue = getrgb(word)[:3]
+    return red, green, blue
 
 
 def _gimp_colour(line: str) -> tuple[int, int, int] | None:
