@@ -116,7 +116,8 @@ class Painter:
 
         if not found.masks[0].any():
             return Sheet(found, (), np.empty((0, 4)), 0)
-        outlines = pool.each(lambda mask: curves.fit(mask, self.tolerance, SPECK_AREA), found.masks, self.threads)
+        tolerance = self.recipe.structure_tolerance
+        outlines = pool.each(lambda mask: curves.fit(mask, tolerance, SPECK_AREA), found.masks, self.threads)
         means = np.array([self.pixels[mask].mean(axis=0, dtype=np.float64) for mask in found.masks])
         sheet = Sheet(found, tuple(outlines), _straight(means), len(found))
         tree, plan = sheet.plan()

@@ -104,6 +104,9 @@ class Recipe(BaseModel):
     structure_share: float = Field(
         default=0.4, gt=0.0, le=1.0, description="Share of all shapes that masks may become, largest first."
     )
+    structure_tolerance: float = Field(  # approxpolydp_epsilon
+        default=5.0, ge=0.1, le=50.0, description="How far, in fitting pixels, first outlines of masks may stray."
+    )
     structure_steps: int = Field(  # struct_opt_num_iters
         default=50, ge=0, le=10_000, description="Steps in which the outlines of masks are fitted."
     )
