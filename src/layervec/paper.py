@@ -26,6 +26,7 @@ from layervec.types import Drawing, Float32, Float64, Int64, Outline, Raster, Re
 
 COVERED = 0.5  # alpha from which a pixel counts as covered; the paper knows opaque pictures alone
 PICTURE_WEIGHT = 0.02  # of the whole picture's error while the structure is fitted (published code)
+FIRST_STEP = 1.0  # px that points move at first, while the structure is fitted (its key base_lr.point)
 ROUND_SHARE = 0.6  # of the shapes that are left are added in a round, all of them in the last (published code)
 MERGED_STEPS = 0.5  # of a round's steps follow once shapes are merged: 50 of 100 (published code)
 STEP_SHARES: dict[Quality, float] = {"draft": 0.2, "standard": 1.0, "best": 2.0}  # of the recipe's steps
@@ -129,6 +130,7 @@ class Painter:
             self.structure_steps,
             further=loss,
             weight=PICTURE_WEIGHT,
+            first_step=FIRST_STEP,
             threads=self.threads,
         ).only(np.argsort(order))
         paints = fit.paints if self.recipe.colours == "mse" else self._dominant(found, arrange.seen(tree, plan.nodes))

@@ -14,7 +14,6 @@ OURS = {  # the reference's name of a setting: ours; sections by a dot
     "max_path_num_limit": "paths",
     "simp_img_seq_indexs": "sds.steps",
     "sam.sam_checkpoint": "segmenter_model",
-    "approxpolydp_epsilon": "paper.structure_tolerance",
     "color_fitting_type": "paper.colours",
     "is_cluster_target_img": "paper.cluster",
     "kmeas_k": "paper.cluster_colours",
@@ -30,6 +29,7 @@ WITHOUT_EFFECT = frozenset(
         "is_save_all_simp_img_seq",  # --workdir keeps both
         "is_save_masks",
         "multiple",
+        "approxpolydp_epsilon",  # of polygons; ours are curves from the start
         "sam.model_type",  # the checkpoint tells
         "train.is_train_stroke",
         "train.is_train_visual_color",

@@ -95,8 +95,8 @@ class MaskGrid(BaseModel):
 class Recipe(BaseModel):
     """Preset `paper`: how it goes about its work.
 
-    Defaults are those of the published code of arXiv 2406.05404, under the key in brackets where its configuration file
-    has one.
+    Defaults are those of the published code of arXiv 2406.05404, with its configuration file's key beside them where
+    there is one. Only `structure_tolerance` is ours: there polygons of 5 px are bent (docs/log.md).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -104,8 +104,8 @@ class Recipe(BaseModel):
     structure_share: float = Field(
         default=0.4, gt=0.0, le=1.0, description="Share of all shapes that masks may become, largest first."
     )
-    structure_tolerance: float = Field(  # approxpolydp_epsilon
-        default=5.0, ge=0.1, le=50.0, description="How far, in fitting pixels, first outlines of masks may stray."
+    structure_tolerance: float = Field(
+        default=3.0, ge=0.1, le=50.0, description="How far, in fitting pixels, first outlines of masks may stray."
     )
     structure_steps: int = Field(  # struct_opt_num_iters
         default=50, ge=0, le=10_000, description="Steps in which the outlines of masks are fitted."
