@@ -229,6 +229,8 @@ def test_the_recipe_is_recorded_where_it_was_followed(made):
     recorded = svg.read(made[0].svg).metadata["settings"]
     assert recorded["preset"] == "paper"
     assert recorded["paper"]["rounds"] == 5
+    assert recorded["seed"] == 0  # colours are drawn, whatever simplifies
+    assert "seed" not in Settings().recorded()
     assert not {"preset", "paper"} & set(Settings().recorded())
 
 

@@ -227,7 +227,7 @@ class Settings(BaseModel):
     sam: MaskGrid = Field(default=MaskGrid(), description="How sam asks its model.")
     device: Device = Field(default="auto", description="Where models run; auto takes a GPU if there is one.")
     offline: bool = Field(default=False, description="Never fetch a model; use what is on this machine.")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the noise of sds.")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the noise of sds and of the preset paper.")
 
     @field_validator("gradients")
     @classmethod
@@ -256,7 +256,8 @@ class Settings(BaseModel):
             model = Path(values[f"{route}_model"])
             if values[route] == without:
                 for name in (route, *its):
-                    del values[name]
+                    if name != "seed" or self.preset != "paper":
+                        del values[name]
             elif model.exists():
                 values[f"{route}_model"] = model.resolve().name
         if self.preset == "auto":
