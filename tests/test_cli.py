@@ -476,7 +476,8 @@ def written(default):
 @pytest.mark.parametrize(("name", "field"), list(flags()), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_setting_has_a_flag_and_help(name, field, capsys):
     flag, default = "--" + name.replace("_", "-").replace(".", "-"), written(field.default)
-    asked = arguments.vectorize(["a.png", *(["--no-" + flag[2:]] if default == "no" else [flag, default])])
+    words = {"no": ["--no-" + flag[2:]], "yes": [flag]}.get(default, [flag, default])
+    asked = arguments.vectorize(["a.png", *words])
     assert asked.drawing == Settings()
     section, _, part = name.rpartition(".")
     assert asked.drawing.model_fields_set == {section or name}

@@ -150,6 +150,27 @@ def test_pictures_of_any_shape(pair, shape):
         assert mask.pixels.shape == shape
 
 
+def test_every_level_is_looked_at_if_asked_for(pair):
+    picture, places = scene()
+    flat = np.full((*SIZE, 3), 0.9, np.float32)
+    flat[places["low"]] = [0.1, 0.2, 0.8]  # all that the coarser level has left
+    levels, told = [raster(picture), raster(flat)], []
+    found = SamOnnx(pair, every_level=True, threads=1, on_progress=told.append).masks(levels)
+    assert {mask.level for mask in SamOnnx(pair, threads=1).masks(levels)} == {0}
+    assert told == sorted(told)
+    assert 0 <= told[0] < 0.5 < told[-1] < 1
+    for number, names in ((0, places), (1, ["low"])):
+        for name in names:
+            assert any(mask.level == number and exactly(mask, places[name]) for mask in found)
+    assert not any(mask.level == 1 and mask.pixels[12, 12] and not mask.pixels[2, 2] for mask in found)
+
+
+def exactly(mask, place):
+    inside = np.zeros(SIZE, dtype=bool)
+    inside[place] = True
+    return np.array_equal(mask.pixels, inside)
+
+
 def test_command_draws_the_objects_found(pair, tmp_path):
     save_png(tmp_path / "picture.png", scene()[0])
     words = ["vectorize", str(tmp_path / "picture.png"), "--quality", "draft", "--paths", "8", "--quiet"]

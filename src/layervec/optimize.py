@@ -81,6 +81,9 @@ class Structure:
     weight: float
 
 
+Further = Callable[[Float32], tuple[float, Float32]]  # from all points [n, 2] to a loss and its derivatives by them
+
+
 def optimize(
     fit: Fit,
     target: Float32,
@@ -90,6 +93,9 @@ def optimize(
     structure: Structure | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     palette: Palette | None = None,
+    fixed: Bool | None = None,
+    further: Further | None = None,
+    weight: float = 1.0,
     first_step: float = STEP,
     threads: int | None = None,
     on_step: Callable[[int, float], None] | None = None,
@@ -99,42 +105,45 @@ def optimize(
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
     points may move (all by default). structure: what else outlines should match. subsets: sets of shapes (bool [k])
     and weights, for which the colours are solved jointly; by default the whole drawing alone. palette: the only colours
-    to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. first_step: px, how far
+    to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. fixed: bool [k], the
+    shapes that keep their colours (none by default). further: a loss of its own, in the units of the picture's squared
+    error. weight: of that squared error itself, where there are other losses. first_step: px, how far
     points move at first; less for a fit that goes on from another. on_step hears the number of steps done and the
-    loss of the points that are the best so far, the ones kept; with a structure its loss counts in what is best.
+    loss of the points that are the best so far, the ones kept; other losses count in what is best.
     """
     from layervec import raster
 
     geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
     axes = _Axes(len(fit.outlines))
-    fit = solve_colours(fit, target, subsets, threads, palette)
+    fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
     scene = fit.scene()
-    hold = _Hold(fit, structure, threads) if structure is not None else None
+    if structure is not None:
+        further = _Hold(fit, structure, threads).look
     best, best_loss, best_points, best_ramps = np.inf, np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
         if step and step % SOLVE_EVERY == 0:
             palette = None if palette is None else palette.moved(fit.paints)
-            fit = solve_colours(replace(fit, outlines=geometry.outlines()), target, subsets, threads, palette)
+            fit = replace(fit, outlines=geometry.outlines())
+            fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
         points, paints = geometry.points.astype(np.float32), fit.paints.astype(np.float32)
         scene = replace(scene, points=points, paints=paints, ramps=fit.ramps)
         passed = raster.fit_pass(scene, target, threads=threads)
-        held, pull = (0.0, np.float32(0.0)) if hold is None else hold.look(points)
-        if passed.loss + held < best:
-            best, best_loss = passed.loss + held, passed.loss
+        held, pull = (0.0, np.float32(0.0)) if further is None else further(points)
+        if weight * passed.loss + held < best:
+            best, best_loss = weight * passed.loss + held, passed.loss
             best_points, best_ramps = geometry.points.copy(), fit.ramps
         if on_step is not None and step:
             on_step(step, float(best_loss))
         if step < steps:
             share = step / max(1, steps - 1)
             length = first_step * (LAST_STEP / first_step) ** share
-            geometry.move(passed.points if hold is None else passed.points + pull, length)
+            geometry.move(passed.points if further is None else weight * passed.points + pull, length)
             if fit.ramps is not None and passed.ramps is not None:
                 fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps.axis, length))
     geometry.points = best_points
     palette = None if palette is None else palette.moved(fit.paints)
-    return solve_colours(
-        replace(fit, outlines=geometry.outlines(), ramps=best_ramps), target, subsets, threads, palette
-    )
+    fit = replace(fit, outlines=geometry.outlines(), ramps=best_ramps)
+    return solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
 
 
 def solve_colours(
@@ -143,8 +152,10 @@ def solve_colours(
     subsets: Sequence[tuple[Bool, float]] | None = None,
     threads: int | None = None,
     palette: Palette | None = None,
+    *,
+    fixed: Bool | None = None,
 ) -> Fit:
-    """Return the fit with the colours that suit best at this geometry; alphas stay.
+    """Return the fit with the colours that suit best at this geometry; alphas stay, and the colours of `fixed` too.
 
     palette: as in `optimize`. Each shape gets that colour of it which is nearest to the one that would suit it best;
     then the colours are solved for, if they may change, as the colours of all shapes that share them.
@@ -157,6 +168,7 @@ def solve_colours(
         target,
         ridge=RIDGE,
         prior=paints[:, :3].astype(np.float32),
+        fixed=fixed,
         subsets=subsets,
         threads=threads,
     )

@@ -2,6 +2,8 @@
 
     open -> simplify (-> segment) -> tree -> arrange -> refine (optimize) -> layers -> svg
 
+With the preset `paper` the same, but masks are the tree and errors the refinement (paper.py).
+
 Stages are pure functions; this file hands one's result to the next, tells `on_event` what happened, and scales
 the drawing to the picture's own size.
 """
@@ -19,7 +21,22 @@ from typing import TypeVar
 
 import numpy as np
 
-from layervec import arrange, background, choose, folders, image, layers, models, palette, refine, simplify, svg, tree
+from layervec import (
+    arrange,
+    background,
+    choose,
+    folders,
+    image,
+    layers,
+    models,
+    palette,
+    paper,
+    refine,
+    simplify,
+    stacking,
+    svg,
+    tree,
+)
 from layervec.events import Event, OnEvent, Stage, ignore
 from layervec.segment import Mask
 from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Settings
@@ -71,9 +88,7 @@ def vectorize(
     the event of stage `load` shows: its picture is opaque then. Deterministic: same input and settings, same bytes.
     """
     settings = settings or Settings()
-    effort = EFFORTS[settings.quality]
     clock = _Clock(on_event)
-    colours = palette.given(settings.palette) if settings.palette else None
     with clock.stage("load") as done:
         picture = image.open_picture(source, settings.size)
         if settings.drop_background:
@@ -85,9 +100,35 @@ def vectorize(
     if settings.masks or settings.segmenter != "none":
         with clock.stage("segment") as done:
             masks = done(_masks(picture, levels, settings, threads, clock))
+    draw = _by_paper if settings.preset == "paper" else _by_regions
+    fitted = draw(picture.raster, levels, masks, settings, threads, clock)
+    with clock.stage("write") as done:
+        drawing = replace(
+            _scaled(fitted, picture.width, picture.height),
+            title=_title(source),
+            metadata={
+                "generator": f"layervec {version('layervec')}",
+                "settings": settings.recorded(),
+                "source": {"sha256": picture.sha256, "width": picture.width, "height": picture.height},
+            },
+        )
+        text = done(svg.write(drawing))
+    return Result(drawing, text, clock.seconds)
+
+
+def _by_regions(
+    raster: Raster,
+    levels: list[Raster],
+    masks: list[Mask],
+    settings: Settings,
+    threads: int | None,
+    clock: _Clock,
+) -> Drawing:
+    """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
+    colours = palette.given(settings.palette) if settings.palette else None
     with clock.stage("tree") as done:
-        regions = done(tree.build(picture.raster, levels, masks=masks, threads=threads))
-    pixels = _fitted(picture.raster)
+        regions = done(tree.build(raster, levels, masks=masks, threads=threads))
+    pixels = _fitted(raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
     visible = VISIBLE_ERROR * regions.labels.size if settings.paths == "auto" else 0.0
@@ -107,7 +148,7 @@ def vectorize(
 
     def on_progress(progress: refine.Progress) -> None:
         drawn = layers.drawing(regions, progress.plan) if progress.plan is not None else None
-        on_event(Event("refine", min(progress.done, 0.999), progress.psnr, progress.paths, progress.round, drawn))
+        clock.on_event(Event("refine", min(progress.done, 0.999), progress.psnr, progress.paths, progress.round, drawn))
 
     with clock.stage("refine") as done:
         plan = refine.refine(
@@ -116,26 +157,40 @@ def vectorize(
             pixels,
             budget=settings.most_paths,
             tolerance=settings.tolerance,
-            effort=effort,
+            effort=EFFORTS[settings.quality],
             least_gain=least_gain,
             gradient_price=GRADIENT_PRICES[settings.gradients],
             palette=colours,
             threads=threads,
             on_progress=on_progress,
         )
-        fitted = done(layers.drawing(regions, plan))
-    with clock.stage("write") as done:
-        drawing = replace(
-            _scaled(fitted, picture.width, picture.height),
-            title=_title(source),
-            metadata={
-                "generator": f"layervec {version('layervec')}",
-                "settings": settings.recorded(),
-                "source": {"sha256": picture.sha256, "width": picture.width, "height": picture.height},
-            },
-        )
-        text = done(svg.write(drawing))
-    return Result(drawing, text, clock.seconds)
+        return done(layers.drawing(regions, plan))
+
+
+def _by_paper(
+    raster: Raster,
+    levels: list[Raster],
+    masks: list[Mask],
+    settings: Settings,
+    threads: int | None,
+    clock: _Clock,
+) -> Drawing:
+    """Draw masks, then what is wrong. Levels have done their work once masks are found."""
+
+    def on_progress(progress: paper.Progress) -> None:
+        drawn = progress.sheet.drawing() if progress.sheet is not None else None
+        clock.on_event(Event("refine", min(progress.done, 0.999), progress.psnr, progress.paths, progress.round, drawn))
+
+    with clock.stage("tree") as done:
+        pile = paper.pile(masks, raster, settings)
+        done(stacking.tree(pile)[0])
+    painter = paper.Painter(_fitted(raster), settings, threads, on_progress)
+    with clock.stage("arrange") as done:
+        sheet = painter.structure(pile)
+        regions, plan = sheet.plan()
+        done(Arranged(layers.drawing(regions, plan), plan.nodes))
+    with clock.stage("refine") as done:
+        return done(painter.detailed(sheet).drawing())
 
 
 def _levels(picture: image.Picture, settings: Settings, threads: int | None, clock: _Clock) -> list[Raster]:
@@ -166,21 +221,21 @@ class _Clock:
 
     def __init__(self, on_event: OnEvent) -> None:
         self.seconds: dict[Stage, float] = {}
-        self._on_event = on_event
+        self.on_event = on_event
 
     def on_progress(self, name: Stage) -> Callable[[float], None]:
         """Return what tells of a stage under way; its end is told by `stage`."""
-        return lambda done: self._on_event(Event(name, min(done, 0.999)))
+        return lambda done: self.on_event(Event(name, min(done, 0.999)))
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[_Done]:
         """Announce a stage; hand out the function that reports its result and returns it."""
-        self._on_event(Event(name, 0.0))
+        self.on_event(Event(name, 0.0))
         start = time.perf_counter()
         done = _Done()
         yield done
         self.seconds[name] = time.perf_counter() - start
-        self._on_event(Event(name, 1.0, value=done.value))
+        self.on_event(Event(name, 1.0, value=done.value))
 
 
 class _Done:

@@ -55,7 +55,7 @@ class Progress:
     """
 
     def __init__(self, settings: Settings, *, bar: bool = True, lines: bool = False) -> None:
-        self._rounds = EFFORTS[settings.quality].rounds
+        self._rounds = settings.paper.rounds if settings.preset == "paper" else EFFORTS[settings.quality].rounds
         self._shares = _shares(settings)
         self._wants_bar, self._lines = bar, lines
         self._stack = ExitStack()

@@ -10,15 +10,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from layervec.errors import InputError
 from layervec.reference_config import translated
 
+Preset = Literal["auto", "paper"]
 Quality = Literal["draft", "standard", "best"]
 Gradients = Literal["auto", "on", "off"]
 Simplifier = Literal["classic", "sds"]
@@ -97,6 +98,57 @@ VISIBLE_ERROR = 1e-5  # squared error over all channels, as a share of the fitte
 AUTO_PATHS = 512  # most shapes; beyond, a drawing takes long to fit and nobody edits it by hand
 
 
+class Recipe(BaseModel):
+    """Preset `paper`: how it goes about its work.
+
+    Defaults are those of the published code of arXiv 2406.05404, with its configuration file's key beside them where
+    there is one. Only `structure_tolerance` is ours: there polygons of 5 px are bent (docs/log.md).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    structure_share: float = Field(
+        default=0.4, gt=0.0, le=1.0, description="Share of all shapes that masks may become, largest first."
+    )
+    structure_tolerance: float = Field(
+        default=3.0, ge=0.1, le=50.0, description="How far, in fitting pixels, first outlines of masks may stray."
+    )
+    structure_steps: int = Field(  # struct_opt_num_iters
+        default=50, ge=0, le=10_000, description="Steps in which the outlines of masks are fitted."
+    )
+    colours: Literal["dominant", "mse"] = Field(  # color_fitting_type
+        default="dominant",
+        description="Colours of masks: the one that most of their pixels have, or that of the least error.",
+    )
+    cluster: bool = Field(  # is_cluster_target_img
+        default=True, description="Reduce the picture's colours before they are counted and errors looked for."
+    )
+    cluster_colours: int = Field(  # kmeas_k
+        default=80, ge=1, le=1024, description="How many colours are then left."
+    )
+    rounds: int = Field(  # add_visual_path_num_iters
+        default=5, ge=0, le=100, description="Rounds in which shapes are added where the error is."
+    )
+    round_steps: int = Field(  # visual_opt_num_iters
+        default=100, ge=0, le=10_000, description="Steps in which added shapes are fitted in each round."
+    )
+    remove_below: float = Field(  # paths_remove_visual_threshold
+        default=7.0,
+        ge=0.0,
+        description="An added shape goes if without it the picture changes by no more than this, in differences of 0 "
+        "to 1 summed over pixels and channels.",
+    )
+    merge_colour: float = Field(  # paths_merge_color_threshold
+        default=0.1,
+        ge=0.0,
+        le=3.0,
+        description="Neighbouring added shapes become one up to this difference of colours, summed over channels.",
+    )
+    merge_border: int = Field(  # paths_merge_distance_threshold
+        default=3, ge=1, description="Neighbours are those that meet along at least so many pixels."
+    )
+
+
 class Settings(BaseModel):
     """Choices for one picture; every field has a default that suits most pictures."""
 
@@ -111,6 +163,12 @@ class Settings(BaseModel):
         default="standard",
         description="How much work to spend: draft is a quick preview, best takes several times longer than standard.",
     )
+    preset: Preset = Field(
+        default="auto",
+        description="auto finds regions by itself; paper follows the recipe of the paper on objects, simplified by sds "
+        "and found by sam unless other options say so: masks become shapes, then errors do.",
+    )
+    paper: Recipe = Field(default=Recipe(), description="How the preset paper goes about it.")
     size: int = Field(
         default=512,
         ge=16,
@@ -187,13 +245,35 @@ class Settings(BaseModel):
     sam: MaskGrid = Field(default=MaskGrid(), description="How sam asks its model.")
     device: Device = Field(default="auto", description="Where models run; auto takes a GPU if there is one.")
     offline: bool = Field(default=False, description="Never fetch a model; use what is on this machine.")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the noise of sds.")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="Seed of the noise of sds and of the preset paper.")
+
+    @model_validator(mode="after")
+    def _by_preset(self) -> Self:
+        """Fill in what the preset means where nobody chose. It does not count as set, so later choices still win.
+
+        Without anybody to look at them, simplified versions need no model.
+        """
+        if self.preset == "paper":
+            if "segmenter" not in self.model_fields_set and not self.masks:
+                self.__dict__["segmenter"] = "sam"
+            if "simplifier" not in self.model_fields_set and not self.levels and self.segmenter != "none":
+                self.__dict__["simplifier"] = "sds"
+        return self
+
+    @field_validator("colors")
+    @classmethod
+    def _any_in_the_paper(cls, colors: int | str, info: ValidationInfo) -> int | str:
+        if colors != "any" and info.data.get("preset") == "paper":
+            raise PydanticCustomError("preset", "input should be 'any' with the preset paper")
+        return colors
 
     @field_validator("palette")
     @classmethod
     def _alone(cls, palette: str, info: ValidationInfo) -> str:
         if palette and info.data.get("colors") != "any":
             raise PydanticCustomError("palette", "input should be left out where colors says how many to choose")
+        if palette and info.data.get("preset") == "paper":
+            raise PydanticCustomError("preset", "input should be left out with the preset paper")
         return palette
 
     @field_validator("gradients")
@@ -201,6 +281,8 @@ class Settings(BaseModel):
     def _plain(cls, gradients: Gradients, info: ValidationInfo) -> Gradients:
         if gradients != "off" and (info.data.get("colors") != "any" or info.data.get("palette")):
             raise PydanticCustomError("palette", "input should be 'off' with colors or palette, which mean plain fills")
+        if gradients != "off" and info.data.get("preset") == "paper":
+            raise PydanticCustomError("preset", "input should be 'off' with the preset paper")
         return gradients
 
     @property
@@ -215,9 +297,12 @@ class Settings(BaseModel):
             model = Path(values[f"{route}_model"])
             if values[route] == without:
                 for name in (route, *its):
-                    del values[name]
+                    if name != "seed" or self.preset != "paper":
+                        del values[name]
             elif model.exists():
                 values[f"{route}_model"] = model.resolve().name
+        if self.preset == "auto":
+            del values["preset"], values["paper"]
         for folder in ("levels", "masks"):
             given = values.pop(folder)
             if given:
@@ -275,12 +360,14 @@ def from_yaml(path: Path, tell: Callable[[str], None] | None = None) -> Settings
     if not isinstance(values, dict):
         raise InputError(f"{path}: should hold settings as `name: value` lines, not a {type(values).__name__}.")
     try:
-        ours, idle = translated({str(key): value for key, value in values.items()})
+        ours, idle, paper = translated({str(key): value for key, value in values.items()})
     except InputError as error:
         raise InputError(f"{path}: {error}.") from None
     settings = checked(ours, str(path))
     if idle and tell is not None:
         tell(f"{path}: known from the reference, but without effect here: {', '.join(idle)}.")
+    if paper and tell is not None and settings.preset != "paper":
+        tell(f"{path}: these count with the preset paper alone: {', '.join(paper)}.")
     return settings
 
 

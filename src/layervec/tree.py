@@ -44,7 +44,7 @@ def build(
     n = int(labels.max()) + 1
     area = np.bincount(labels, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(labels, column, n) / area for column in features.T], axis=1)
-    ends, length = _borders(labels.reshape(h, w), n)
+    ends, length = borders(labels.reshape(h, w), n)
     children, cost = kernels.merge(mean.astype(np.float32), area, ends, length)
     number, parent, last = kernels.depth_first(children, n)
     costs = np.zeros(len(parent))
@@ -63,7 +63,7 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     n = int(flat.max()) + 1
     area = np.bincount(flat, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
-    children, cost, nodes = objects.merge(nested, mean.astype(np.float32), area, *_borders(labels, n))
+    children, cost, nodes = objects.merge(nested, mean.astype(np.float32), area, *borders(labels, n))
     number, parent, last = kernels.depth_first(children, n)
     costs = np.zeros(len(parent))
     costs[number[n:]] = cost
@@ -114,7 +114,7 @@ def snapped(tree: RegionTree, masks: Sequence[Bool]) -> list[Bool]:
     return [(2 * np.bincount(flat[mask.ravel()], minlength=len(tree)) > size)[tree.labels] for mask in masks]
 
 
-def _borders(labels: Int32, n: int) -> tuple[Int32, Float32]:
+def borders(labels: Int32, n: int) -> tuple[Int32, Float32]:
     """Touching pairs of regions and how many pixel sides they share: int32 [e, 2], float32 [e]."""
     pairs = []
     for a, b in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
@@ -143,7 +143,7 @@ def cut(tree: RegionTree, regions: int) -> Int64:
 def paint_cut(tree: RegionTree, nodes: Int64, pixels: Float32) -> Float32:
     """Return the picture in which each region of a cut has its mean colour: float32 [h, w, c] from [h, w, c]."""
     owner = np.searchsorted(nodes, tree.labels, side="right") - 1
-    count = np.bincount(owner.ravel(), minlength=len(nodes))
+    count = np.maximum(1, np.bincount(owner.ravel(), minlength=len(nodes)))  # a node may show nothing
     means = [np.bincount(owner.ravel(), pixels[..., c].ravel(), len(nodes)) / count for c in range(pixels.shape[2])]
     return np.stack(means, axis=1).astype(np.float32)[owner]
 

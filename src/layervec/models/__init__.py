@@ -46,7 +46,8 @@ def segmenter(settings: Settings, threads: int | None, on_progress: OnProgress) 
 
     folder = Path(settings.segmenter_model)
     if sam_onnx.is_pair(folder):
-        return sam_onnx.SamOnnx(folder, threads=threads, on_progress=on_progress)
+        every_level = settings.preset == "paper"
+        return sam_onnx.SamOnnx(folder, every_level=every_level, threads=threads, on_progress=on_progress)
 
     machine.require("--segmenter sam", "torch", "transformers")
     from layervec.models.sam import Sam

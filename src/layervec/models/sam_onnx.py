@@ -50,27 +50,41 @@ def is_pair(folder: Path) -> bool:
 class SamOnnx:
     """A `Segmenter` that runs an encoder and a decoder."""
 
-    def __init__(self, folder: Path, *, threads: int | None = None, on_progress: OnProgress = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        every_level: bool = False,
+        threads: int | None = None,
+        on_progress: OnProgress = lambda _: None,
+    ) -> None:
         """Load encoder.onnx and decoder.onnx of a folder; threads: most to use, None for one a core.
 
+        every_level: look at each level, as the paper does, and not at the picture alone; takes as many times as long.
         on_progress: told the share of the work that is done.
 
         Raises InputError where onnxruntime or a file is missing, or a file is not what it should be.
         """
         self._threads, self._on_progress = threads, on_progress
+        self._every_level, self._look, self._looks = every_level, 0, 1
         self._encoder = _session(folder / ENCODER, None, threads)
         self._decoder = _session(folder / DECODER, {LOGITS, QUALITY}, threads)
         self._side = _encoder_side(self._encoder, folder / ENCODER)
         self._low, self._batch = _decoder_sizes(self._decoder, folder / DECODER)
 
     def masks(self, levels: Sequence[Raster]) -> list[Mask]:
-        """Return masks of the picture, levels[0], those that the model thinks best first."""
-        regions = tree.build(levels[0], levels, threads=self._threads)
-        logits, quality = self._found(levels[0], Questions(*candidates(regions), levels[0]))
+        """Return masks of the picture, levels[0], or of each level, those of one that the model thinks best first."""
+        self._looks = len(levels) if self._every_level else 1
+        return [mask for self._look in range(self._looks) for mask in self._masks(levels, self._look)]
+
+    def _masks(self, levels: Sequence[Raster], number: int) -> list[Mask]:
+        level = levels[number]
+        regions = tree.build(level, levels[number:], threads=self._threads)
+        logits, quality = self._found(level, Questions(*candidates(regions), level))
         kept = _distinct(logits > 0.0, quality)
-        wide = [_enlarged(logits[i], levels[0]) for i in kept]
+        wide = [_enlarged(logits[i], level) for i in kept]
         solid = zip(tree.snapped(regions, wide), quality[kept].tolist(), strict=True)
-        return [Mask(pixels, min(score, 1.0), 0) for pixels, score in solid if pixels.any()]
+        return [Mask(pixels, min(score, 1.0), number) for pixels, score in solid if pixels.any()]
 
     def _found(self, raster: Raster, questions: Questions) -> tuple[Float32, Float64]:
         """Ask while there are questions; return the logits [n, h, w] and quality [n] of masks that are good enough."""
@@ -82,7 +96,7 @@ class SamOnnx:
             points = questions.next(self._batch)
             if not len(points):
                 break
-            self._on_progress(questions.asked / (MOST_POINTS + BATCH))
+            self._on_progress((self._look + questions.asked / (MOST_POINTS + BATCH)) / self._looks)
             masks, score = self._decoded(embedding, points * scale)
             masks = masks[:, :rows, :columns]
             good = _good(masks, score)
