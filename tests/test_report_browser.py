@@ -246,7 +246,7 @@ def test_outlines_have_no_fill(opened):
 def test_play_goes_through_all_ranks(opened):
     page = opened()
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("document.querySelectorAll('path.unseen').length > 5")
+    page.locator("path.unseen").nth(5).wait_for(state="attached")
     page.wait_for_selector(".play[aria-pressed=false]")
     assert page.locator("path.unseen").count() == 0
 
