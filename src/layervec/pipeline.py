@@ -89,6 +89,7 @@ def vectorize(
     """
     settings = settings or Settings()
     clock = _Clock(on_event)
+    colours = palette.given(settings.palette) if settings.palette else None
     with clock.stage("load") as done:
         picture = image.open_picture(source, settings.size)
         if settings.drop_background:
@@ -100,8 +101,10 @@ def vectorize(
     if settings.masks or settings.segmenter != "none":
         with clock.stage("segment") as done:
             masks = done(_masks(picture, levels, settings, threads, clock))
-    draw = _by_paper if settings.preset == "paper" else _by_regions
-    fitted = draw(picture.raster, levels, masks, settings, threads, clock)
+    if settings.preset == "paper":
+        fitted = _by_paper(picture.raster, masks, settings, threads, clock)
+    else:
+        fitted = _by_regions(picture.raster, levels, masks, colours, settings, threads, clock)
     with clock.stage("write") as done:
         drawing = replace(
             _scaled(fitted, picture.width, picture.height),
@@ -120,12 +123,12 @@ def _by_regions(
     raster: Raster,
     levels: list[Raster],
     masks: list[Mask],
+    colours: palette.Palette | None,
     settings: Settings,
     threads: int | None,
     clock: _Clock,
 ) -> Drawing:
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
-    colours = palette.given(settings.palette) if settings.palette else None
     with clock.stage("tree") as done:
         regions = done(tree.build(raster, levels, masks=masks, threads=threads))
     pixels = _fitted(raster)
@@ -148,7 +151,7 @@ def _by_regions(
 
     def on_progress(progress: refine.Progress) -> None:
         drawn = layers.drawing(regions, progress.plan) if progress.plan is not None else None
-        clock.on_event(Event("refine", min(progress.done, 0.999), progress.psnr, progress.paths, progress.round, drawn))
+        clock.on_refined(progress, drawn)
 
     with clock.stage("refine") as done:
         plan = refine.refine(
@@ -167,19 +170,12 @@ def _by_regions(
         return done(layers.drawing(regions, plan))
 
 
-def _by_paper(
-    raster: Raster,
-    levels: list[Raster],
-    masks: list[Mask],
-    settings: Settings,
-    threads: int | None,
-    clock: _Clock,
-) -> Drawing:
+def _by_paper(raster: Raster, masks: list[Mask], settings: Settings, threads: int | None, clock: _Clock) -> Drawing:
     """Draw masks, then what is wrong. Levels have done their work once masks are found."""
 
     def on_progress(progress: paper.Progress) -> None:
         drawn = progress.sheet.drawing() if progress.sheet is not None else None
-        clock.on_event(Event("refine", min(progress.done, 0.999), progress.psnr, progress.paths, progress.round, drawn))
+        clock.on_refined(progress, drawn)
 
     with clock.stage("tree") as done:
         pile = paper.pile(masks, raster, settings)
@@ -226,6 +222,11 @@ class _Clock:
     def on_progress(self, name: Stage) -> Callable[[float], None]:
         """Return what tells of a stage under way; its end is told by `stage`."""
         return lambda done: self.on_event(Event(name, min(done, 0.999)))
+
+    def on_refined(self, progress: refine.Progress | paper.Progress, drawn: Drawing | None) -> None:
+        """Tell how far the last stage of fitting is, and of a drawing that has just been finished."""
+        done = min(progress.done, 0.999)
+        self.on_event(Event("refine", done, progress.psnr, progress.paths, progress.round, drawn))
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[_Done]:

@@ -191,9 +191,14 @@ class _Run:
 
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""
-        order = stack(self.tree, plan.nodes)
-        fit = work(Fit(plan.outlines, plan.paints, plan.ramps).only(order), order).only(np.argsort(order))
+        laid_out, order = self._laid_out(plan)
+        fit = work(laid_out, order).only(np.argsort(order))
         return Plan(plan.nodes, fit.outlines, fit.paints, fit.ramps)
+
+    def _laid_out(self, plan: Plan) -> tuple[Fit, Int64]:
+        """Return the shapes of a plan back to front, and their ranks from 0."""
+        order = stack(self.tree, plan.nodes)
+        return Fit(plan.outlines, plan.paints, plan.ramps).only(order), order
 
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
@@ -240,25 +245,23 @@ class _Run:
             if not len(weak):
                 return plan
             most, loss = min(most, len(weak)), self._loss(plan)
-            left = self._without(plan, weak[:most])
-            while most > 1 and self._loss(left) > loss + limit * most:
+            while True:
+                left = plan.only(np.setdiff1d(np.arange(len(plan)), weak[:most]))
+                harmless = self._loss(left) <= loss + limit * most
+                if harmless or most == 1:
+                    break
                 most //= 2
-                left = self._without(plan, weak[:most])
-            if most == 1 and self._loss(left) > loss + limit:
-                needed.add(int(plan.nodes[weak[0]]))
-            else:
+            if harmless:
                 plan = left
-
-    def _without(self, plan: Plan, dropped: Int64) -> Plan:
-        return plan.only(np.setdiff1d(np.arange(len(plan)), dropped))
+            else:
+                needed.add(int(plan.nodes[weak[0]]))
 
     def _loss(self, plan: Plan) -> float:
         """Squared error of the drawing of a plan."""
         from layervec import raster
 
-        order = stack(self.tree, plan.nodes)
-        scene = Fit(plan.outlines, plan.paints, plan.ramps).only(order).scene()
-        return raster.fit_pass(scene, self.target, threads=self.threads).loss
+        fit, _ = self._laid_out(plan)
+        return raster.fit_pass(fit.scene(), self.target, threads=self.threads).loss
 
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""
@@ -275,14 +278,13 @@ class _Run:
         """Return what each shape is worth (squared error that dropping it adds) and the drawing, [h, w, c]."""
         from layervec import raster
 
-        order = stack(self.tree, plan.nodes)
-        fit = Fit(plan.outlines, plan.paints, plan.ramps)
-        scene = fit.only(order).scene()
+        fit, order = self._laid_out(plan)
+        scene = fit.scene()
         worth = np.zeros(len(plan))
         worth[order] = raster.survey(scene, self.target, threads=self.threads).removal
         for shown, weight in _subsets(order)[1:]:
             ranks = order[shown]
-            simpler = raster.survey(fit.only(ranks).scene(), self.target, threads=self.threads).removal
+            simpler = raster.survey(fit.only(shown).scene(), self.target, threads=self.threads).removal
             worth[ranks] += weight * np.maximum(simpler, 0.0)  # harm to a simpler drawing is no reason to go
         worth *= factors(self.tree)[plan.nodes]
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)

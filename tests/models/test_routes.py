@@ -32,14 +32,6 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def torch():
-    pytest.importorskip("diffusers", reason="diffusers is not installed: pip install layervec[models]")
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
-    torch.set_num_threads(1)  # tiny networks are slower on several
-    return torch
-
-
-@pytest.fixture(scope="module")
 def diffusion(torch, tmp_path_factory):
     return stable_diffusion(tmp_path_factory.mktemp("diffusion"))
 

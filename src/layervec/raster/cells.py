@@ -9,12 +9,12 @@ positive, so that an outline that runs clockwise on screen has positive area. Wh
 counts as an upright edge at x = 0, what lies right of it not at all.
 
 Going back, each end of a chord needs the integral of 1 - t, or of t, over the part of it in every cell, for t from 0
-at its start to 1 at its end. What that takes is left in a `Walk`, so nothing is walked twice.
+at its start to 1 at its end. What that takes is left in the band's `Log`, so nothing is walked twice.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +26,6 @@ BLOCK_BITS = LANES.bit_length() - 1  # a pixel's column shifted down by this is 
 WORD_BITS = BLOCK_BITS + 6  # likewise, by this its word's in a bitmap
 NEARLY = 1e-9  # px; what is closer to a border than this is on it
 NEVER, ANY = 2.0, 1.0  # a t that no chord reaches; a length that does not matter
-
-
-class Walk(NamedTuple):
-    """What chords went through, cell by cell, chord after chord."""
-
-    pixels: Any  # int32 [.], number of the cell in its band
-    spans: Any  # float32 [2 * .], length of the chord's part in the cell as a share of it, and that times its mean t
-    ends: Any  # int32 [.], one past the last cell of each chord
 
 
 @fast_inner
@@ -120,7 +112,7 @@ def add_chord(
     The blocks of the cells that it runs through are marked as touched; the cell after may be in one that is not.
 
     sink: (area float32 [rows * stride], stride at least width + 1; bitmap uint64 [rows * words] of touched blocks;
-    words; `pixels` and `spans` of a `Walk`). Notes the cells from number `used` on if `keep`; returns how many are
+    words; `pixels` and `shares` of a `Log`). Notes the cells from number `used` on if `keep`; returns how many are
     used then.
     """
     dx, dy = x1 - x0, y1 - y0

@@ -73,9 +73,10 @@ class Log(NamedTuple):
     spans: Any  # int32 [.], first pixel of each inside block
     above: Any  # float32 [. * LANES], its transmittances above the path
     runs: Any  # int32 [runs + 1, 5], from the front: number, and where its cells, spans, walked cells, chords begin
-    pixels: Any  # with the next two, a `Walk`
-    shares: Any
-    ends: Any
+    # What chords went through, cell by cell, chord after chord, of the runs that were logged.
+    pixels: Any  # int32 [.], the cell
+    shares: Any  # float32 [2 * .], length of the chord's part in it as a share of the chord, and that times its mean t
+    ends: Any  # int32 [.], one past the last cell of each chord
 
 
 def stride_of(width: int) -> int:
@@ -342,7 +343,7 @@ def composite(
     Returns how many runs were logged and 0, or, having stopped halfway, the entries that the log must have room for.
     """
     log_cells, log_runs, log_ends = log[0], log[4], log[7]
-    shape = (stride, ((width - 1) >> WORD_BITS) + 1, (width + LANES - 1) // LANES)
+    shape = (stride, len(band[6]) // BAND_ROWS, (width + LANES - 1) // LANES)
     sink = (band[4], band[6], shape[1], log[5], log[6])
     chords, link, run_path, run_head, run_link, _ = geometry
     paints, even_odd, sign, shown, _, _, places = style
