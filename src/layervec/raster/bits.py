@@ -40,6 +40,20 @@ def choose(_typing: Any, condition: Any, yes: Any, no: Any) -> Any:
 
 
 @instruction
+def set_bytes(_typing: Any, array: Any, index: Any) -> Any:
+    """Return a word with a bit for each byte of array[index : index + WORD], uint8, that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        kind = ir.VectorType(ir.IntType(8), WORD)
+        found = builder.load(builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer()), align=1)
+        some = builder.icmp_unsigned("!=", found, ir.Constant(kind, [ir.IntType(8)(0)] * WORD))
+        return builder.bitcast(some, ir.IntType(WORD))
+
+    return types.uint64(array, types.uint64), generate
+
+
+@instruction
 def claim(_typing: Any, counter: Any) -> Any:
     """Return counter[0] of an int64 array and add 1 to it; no two threads get the same."""
 

@@ -1,8 +1,9 @@
-"""Eight float32 at a time, as one value: `LANES` neighbours of a row, loaded, computed with and stored together.
+"""Eight numbers at a time, as one value: neighbours of an array, loaded, computed with and stored together.
 
 Refuses to know what they mean. LLVM turns loops into such code only when it can tell that no array overlaps
-another, which it cannot here; with values of their own kind there is nothing to find out. `+ - *` work lane by lane;
-sums may be reordered by the compiler, never from run to run.
+another, which it cannot here; with values of their own kind there is nothing to find out. There are lanes of float32
+(pixels of a row) and of float64 (chords); `+ - * /` and the functions below work lane by lane. Sums may be reordered by
+the compiler, never from run to run.
 """
 
 from __future__ import annotations
@@ -21,18 +22,17 @@ from layervec.compiled import instruction
 
 LANES = 8
 _FLOAT, _INDEX = ir.FloatType(), ir.IntType(32)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
 _FAST = ("fast",)
 
 
 class _Lanes(types.Type):
-    """Numba's name for the type."""
+    """Numba's name for `LANES` numbers of one type."""
 
-    def __init__(self) -> None:
-        super().__init__(name="lanes")
-
-
-LANES_TYPE = _Lanes()
+    def __init__(self, scalar: Any) -> None:
+        self.scalar = scalar
+        self.bits = scalar.bitwidth
+        self.vector = ir.VectorType(_FLOAT if self.bits == 32 else ir.DoubleType(), LANES)
+        super().__init__(name=f"lanes_{scalar}")
 
 
 @register_model(_Lanes)
@@ -40,20 +40,26 @@ class _Model(models.PrimitiveModel):
     """Says that a value is one LLVM vector."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, kind.vector)
+
+
+_KINDS = {scalar: _Lanes(scalar) for scalar in (types.float32, types.float64)}
+NARROW, WIDE = _KINDS[types.float32], _KINDS[types.float64]
 
 
 def _operator(symbol: Callable[[Any, Any], Any], name: str) -> None:
     """Let the operator `symbol` take two values, lane by lane, by the LLVM builder call `name`."""
 
     class Template(ConcreteTemplate):
-        cases = [signature(LANES_TYPE, LANES_TYPE, LANES_TYPE)]  # noqa: RUF012
+        cases = [signature(kind, kind, kind) for kind in _KINDS.values()]  # noqa: RUF012
 
     infer_global(symbol)(Template)
 
-    @lower_builtin(symbol, LANES_TYPE, LANES_TYPE)
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return getattr(builder, name)(*arguments, flags=_FAST)
+
+    for kind in _KINDS.values():
+        lower_builtin(symbol, kind, kind)(lower)
 
 
 _operator(operator.add, "fadd")
@@ -61,12 +67,7 @@ _operator(operator.iadd, "fadd")
 _operator(operator.sub, "fsub")
 _operator(operator.isub, "fsub")
 _operator(operator.mul, "fmul")
-
-
-def _splat(builder: Any, value: Any) -> Any:
-    """Return the LLVM vector that holds a float in every lane."""
-    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, _INDEX(0))
-    return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), _mask([0] * LANES))
+_operator(operator.truediv, "fdiv")
 
 
 def _mask(places: Sequence[int]) -> Any:
@@ -74,38 +75,85 @@ def _mask(places: Sequence[int]) -> Any:
     return ir.Constant(ir.VectorType(_INDEX, len(places)), [_INDEX(place) for place in places])
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
     """Return the place of element `index` of a one-dimensional array, as that of a vector."""
     data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
 
 @instruction
 def load(_typing: Any, array: Any, index: Any) -> Any:
-    """Return array[index : index + LANES] of a float32 array that is contiguous. Nothing checks the bounds."""
+    """Return array[index : index + LANES] of an array of floats that is contiguous. Nothing checks the bounds."""
+    lanes = _KINDS[array.dtype]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_address(context, builder, signature.args[0], *arguments), align=4)
+        place = _address(context, builder, signature.args[0], *arguments, lanes.vector)
+        return builder.load(place, align=lanes.bits // 8)
 
-    return LANES_TYPE(array, types.uint64), generate
+    return lanes(array, types.uint64), generate
 
 
 @instruction
 def store(_typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Set array[index : index + LANES] of a float32 array that is contiguous. Nothing checks the bounds."""
+    """Set array[index : index + LANES] of an array of floats that is contiguous. Nothing checks the bounds."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _address(context, builder, signature.args[0], *arguments[:2])
-        builder.store(arguments[2], place, align=4)
+        place = _address(context, builder, signature.args[0], *arguments[:2], value.vector)
+        builder.store(arguments[2], place, align=value.bits // 8)
         return context.get_dummy_value()
 
-    return types.none(array, types.uint64, LANES_TYPE), generate
+    return types.none(array, types.uint64, value), generate
+
+
+@instruction
+def store_whole(_typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Set array[index : index + LANES] of an int32 array that is contiguous to `value`, without its fractions."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = ir.VectorType(_INDEX, LANES)
+        place = _address(context, builder, signature.args[0], *arguments[:2], whole)
+        builder.store(builder.fptosi(arguments[2], whole), place, align=4)
+        return context.get_dummy_value()
+
+    return types.none(array, types.uint64, value), generate
+
+
+@instruction
+def gather(_typing: Any, array: Any, places: Any, index: Any) -> Any:
+    """Return the elements of a float32 array at places[index : index + LANES], int32. Nothing checks the bounds."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, numbers = (context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 1))
+        first, found = builder.gep(numbers, [arguments[2]]), ir.Constant(NARROW.vector, ir.Undefined)
+        for lane in range(LANES):
+            at = builder.zext(builder.load(builder.gep(first, [_INDEX(lane)])), ir.IntType(64))
+            found = builder.insert_element(found, builder.load(builder.gep(values, [at])), _INDEX(lane))
+        return found
+
+    return NARROW(array, places, types.uint64), generate
 
 
 @instruction
 def splat(_typing: Any, value: Any) -> Any:
-    """Return a float32 in every lane."""
-    return LANES_TYPE(types.float32), lambda _context, builder, _signature, arguments: _splat(builder, arguments[0])
+    """Return a float in every lane."""
+    lanes = _KINDS[value]
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        unknown = ir.Constant(lanes.vector, ir.Undefined)
+        single = builder.insert_element(unknown, arguments[0], _INDEX(0))
+        return builder.shuffle_vector(single, unknown, _mask([0] * LANES))
+
+    return lanes(value), generate
+
+
+@instruction
+def narrowed(_typing: Any, value: Any) -> Any:
+    """Return lanes of float64 as lanes of float32."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fptrunc(arguments[0], NARROW.vector)
+
+    return NARROW(WIDE), generate
 
 
 @instruction
@@ -116,7 +164,7 @@ def if_less(_typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
         less = builder.fcmp_ordered("<", arguments[0], arguments[1], flags=_FAST)
         return builder.select(less, arguments[2], arguments[3])
 
-    return LANES_TYPE(LANES_TYPE, LANES_TYPE, LANES_TYPE, LANES_TYPE), generate
+    return yes(a, b, yes, no), generate
 
 
 def _called(name: str) -> Any:
@@ -124,10 +172,11 @@ def _called(name: str) -> Any:
 
     def typed(_typing: Any, value: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            kind = ir.FunctionType(_VECTOR, [_VECTOR])
-            return builder.call(get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32"), arguments)
+            kind = ir.FunctionType(value.vector, [value.vector])
+            full = f"llvm.{name}.v{LANES}f{value.bits}"
+            return builder.call(get_or_insert_function(builder.module, kind, full), arguments)
 
-        return LANES_TYPE(LANES_TYPE), generate
+        return value(value), generate
 
     return instruction(typed)
 
@@ -136,12 +185,39 @@ absolute = _called("fabs")
 round_down = _called("floor")
 
 
+def _folded(name: str, combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """Return a function of lanes that combines all of them into one number."""
+
+    def typed(_typing: Any, value: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            found, width = arguments[0], LANES
+            while width > 1:
+                width //= 2
+                low = builder.shuffle_vector(found, found, _mask(range(width)))
+                high = builder.shuffle_vector(found, found, _mask(range(width, 2 * width)))
+                found = combine(builder, low, high)
+            return builder.extract_element(found, _INDEX(0))
+
+        return value.scalar(value), generate
+
+    typed.__name__ = name
+    return instruction(typed)
+
+
+def _larger(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", a, b, flags=_FAST), b, a)
+
+
+total = _folded("total", lambda builder, a, b: builder.fadd(a, b))
+largest = _folded("largest", _larger)
+
+
 @instruction
 def running_sums(_typing: Any, value: Any) -> Any:
-    """Return in each lane the sum of all lanes up to it."""
+    """Return in each lane the sum of all lanes up to it, of float32."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        found, zeros = arguments[0], ir.Constant(_VECTOR, [_FLOAT(0.0)] * LANES)
+        found, zeros = arguments[0], ir.Constant(NARROW.vector, [_FLOAT(0.0)] * LANES)
         step = 1
         while step < LANES:
             places = [LANES + i if i < step else i - step for i in range(LANES)]  # lanes of `zeros` count on
@@ -149,7 +225,7 @@ def running_sums(_typing: Any, value: Any) -> Any:
             step *= 2
         return found
 
-    return LANES_TYPE(LANES_TYPE), generate
+    return NARROW(NARROW), generate
 
 
 @instruction
@@ -159,32 +235,16 @@ def last(_typing: Any, value: Any) -> Any:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.extract_element(arguments[0], _INDEX(LANES - 1))
 
-    return types.float32(LANES_TYPE), generate
-
-
-@instruction
-def total(_typing: Any, value: Any) -> Any:
-    """Return the sum of all lanes."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        found, width = arguments[0], LANES
-        while width > 1:
-            width //= 2
-            low = builder.shuffle_vector(found, found, _mask(range(width)))
-            high = builder.shuffle_vector(found, found, _mask(range(width, 2 * width)))
-            found = builder.fadd(low, high)
-        return builder.extract_element(found, _INDEX(0))
-
-    return types.float32(LANES_TYPE), generate
+    return value.scalar(value), generate
 
 
 @instruction
 def all_zero(_typing: Any, value: Any) -> Any:
-    """Tell whether every lane is 0."""
+    """Tell whether every lane, of float32, is 0."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        zeros = ir.Constant(_VECTOR, [_FLOAT(0.0)] * LANES)
+        zeros = ir.Constant(NARROW.vector, [_FLOAT(0.0)] * LANES)
         same = builder.fcmp_ordered("==", arguments[0], zeros)
         return builder.icmp_unsigned("==", builder.bitcast(same, ir.IntType(LANES)), ir.IntType(LANES)(2**LANES - 1))
 
-    return types.boolean(LANES_TYPE), generate
+    return types.boolean(NARROW), generate

@@ -19,10 +19,10 @@ import numpy as np
 from layervec import pool
 from layervec.compiled import fast_inner, fast_kernel, fast_shared
 from layervec.raster.arena import arena
-from layervec.raster.bits import ONE, claim
+from layervec.raster.bits import claim
 from layervec.raster.equations import add_equations
 from layervec.raster.flatten import BAND_ROWS
-from layervec.raster.lanes import LANES, load, splat, store, total
+from layervec.raster.lanes import LANES, gather, load, splat, store, total
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
 from layervec.raster.shades import PULL, SUMS, TINT_ROWS, add_up_bands, shade_bands
@@ -211,21 +211,25 @@ def _cells_back(
 
 
 @fast_inner
-def _chords_back(log: Any, order: Any, slot: Any, link: Any, edges: Any, moments: Any) -> None:
-    """Add up what the cells that each chord of a run went through say of its ends."""
+def _chords_back(log: Any, order: Any, slot: Any, link: Any, edges: Any, sums: Any, moments: Any) -> None:
+    """Add up what the cells that the chords of a run went through say of their ends."""
     log_runs, pixels, shares, ends = log[4], log[5], log[6], log[7]
-    cell, chord = np.uint64(log_runs[order, 3]), np.int64(log_runs[order, 4])
+    cell, group, eight = np.uint64(log_runs[order, 3]), np.int64(log_runs[order, 4]), np.uint64(LANES)
     while slot >= 0:
-        both, far = ZERO, ZERO
-        end = np.uint64(ends[chord])
+        both = far = splat(ZERO)
+        end = np.uint64(ends[group])
         while cell < end:
-            edge = edges[np.uint64(pixels[cell])]
-            both += edge * shares[cell + cell]
-            far += edge * shares[cell + cell + ONE]
-            cell += ONE
-        moments[slot, 0], moments[slot, 1] = both - far, far
-        chord += 1
-        slot = link[slot]
+            edge = gather(edges, pixels, cell)
+            both += edge * load(shares, cell + cell)
+            far += edge * load(shares, cell + cell + eight)
+            cell += eight
+        store(sums, np.uint64(0), both - far)
+        store(sums, eight, far)
+        for lane in range(LANES):
+            if slot >= 0:
+                moments[slot, 0], moments[slot, 1] = sums[lane], sums[lane + LANES]
+                slot = link[slot]
+        group += 1
 
 
 @fast_shared
@@ -264,7 +268,7 @@ def _back(
             found = _cells_back(log, first, last, slopes, below, paint, channels, shade, edges)
             for k in range(PAINT_SUMS):
                 paint_sums[run, k] += found[k]
-            _chords_back(log, order, run_head[run], link, edges, moments)
+            _chords_back(log, order, run_head[run], link, edges, band[10], moments)
             for cell in range(first, last):
                 store(edges, np.uint64(log_cells[cell]), zero)
         if shade[0] >= 0:
@@ -372,8 +376,8 @@ def _scratch(prepared: Prepared, channels: int, need: int, tints: Float32) -> tu
     """Return what `run_bands` works in, with room for `need` entries in the log, from the arena of this thread."""
     take, size = arena().take, BAND_ROWS * stride_of(prepared.width)
     slopes, below = take("slopes", (4, size), np.float32), take("below", (channels, size), np.float32)
-    log = new_log(int(prepared.cut.load[:, 1].max(initial=0)), need)
-    return tuple(new_band(prepared.width, tints)), tuple(log), (slopes, below)
+    most_chords, most_runs = prepared.cut.load.max(axis=0, initial=0).tolist()
+    return tuple(new_band(prepared.width, most_chords, tints)), tuple(new_log(most_runs, need)), (slopes, below)
 
 
 def _chain(pixels: int, entries: int, colours: int) -> tuple[Any, ...]:

@@ -16,8 +16,8 @@ import numpy as np
 
 from layervec.compiled import fast_inner, fast_shared
 from layervec.raster.arena import arena
-from layervec.raster.bits import NONE, ONE, WORD, lowest_bit, span_mask
-from layervec.raster.cells import BLOCK_BITS, WORD_BITS, add_chord
+from layervec.raster.bits import NONE, ONE, WORD, lowest_bit, set_bytes, span_mask
+from layervec.raster.cells import BLOCK_BITS, WORD_BITS, add_chords, hold_chords
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.lanes import (
     LANES,
@@ -38,7 +38,8 @@ ROUNDING = np.float32(1e-6)  # signed area, most that sums in a row are off by
 WHITE = np.float32(1.0)  # ground under a drawing that is compared with an opaque picture (3 channels)
 CACHE_LINE = 16  # float32 values
 FIRST_LOG = 1 << 12  # blocks of a log; it grows when a band needs more
-CELLS_A_BLOCK = 8  # room for cells that chords went through, and for chords
+CELLS_A_BLOCK = 8  # room for cells that chords went through
+CLEAR = np.uint8(0)  # mark of a block that no chord runs through
 PART = 3 * LANES  # values of a block in `Log.parts`
 ZERO, HALF, ONE_PIXEL, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 
@@ -59,10 +60,12 @@ class Band(NamedTuple):
     through: Any  # float32 [N], transmittance, the share left for below; 0 right of the canvas
     area: Any  # float32 [N], of the path at hand: signed areas, or dL/d(area); zero between paths
     tints: Any  # float32 [TINT_ROWS, .], colours of paths with a gradient, see `shades`
+    marks: Any  # uint8 [N / LANES + WORD], of blocks that a chord runs through, and their first pixel after
     # Bitmaps with one bit a block: uint64 [rows * words].
-    touched: Any  # that a chord runs through; only there, and in the first pixel after, may area differ from zero
     hidden: Any  # where nothing further down is wanted
     covered: Any  # under an opaque inside
+    chords: Any  # float64 [6, .], of the path at hand, see `add_chords`
+    sums: Any  # float32 [2 * LANES]
 
 
 class Log(NamedTuple):
@@ -73,10 +76,10 @@ class Log(NamedTuple):
     spans: Any  # int32 [.], first pixel of each inside block
     above: Any  # float32 [. * LANES], its transmittances above the path
     runs: Any  # int32 [runs + 1, 5], from the front: number, and where its cells, spans, walked cells, chords begin
-    # What chords went through, cell by cell, chord after chord, of the runs that were logged.
-    pixels: Any  # int32 [.], the cell
-    shares: Any  # float32 [2 * .], length of the chord's part in it as a share of the chord, and that times its mean t
-    ends: Any  # int32 [.], one past the last cell of each chord
+    # What chords of the runs that were logged went through: eight chords side by side, step by step.
+    pixels: Any  # int32 [.], the cells
+    shares: Any  # float32 [2 * .], lengths of the chords' parts in them as shares of the chords; those times their mean t
+    ends: Any  # int32 [.], one past the last cell of each eight chords
 
 
 def stride_of(width: int) -> int:
@@ -93,15 +96,17 @@ def words_of(width: int) -> int:
     return ((width - 1) >> WORD_BITS) + 1
 
 
-def new_band(width: int, tints: Float32) -> Band:
-    """Return scratch for bands of up to `BAND_ROWS` rows, from the arena of this thread."""
+def new_band(width: int, chords: int, tints: Float32) -> Band:
+    """Return scratch for bands of up to `BAND_ROWS` rows and `chords` chords, from the arena of this thread."""
     take, size = arena().take, BAND_ROWS * stride_of(width)
-    area = take("area", (size,), np.float32)
-    bits = take("bits", (3, BAND_ROWS * words_of(width)), np.uint64)
+    area, marks = take("area", (size,), np.float32), take("marks", (size // LANES + WORD,), np.uint8)
+    hidden, covered = take("bits", (2, BAND_ROWS * words_of(width)), np.uint64)
     area.fill(0.0)
-    bits.fill(NONE)
+    marks.fill(CLEAR)
     red, green, blue, through = (take(f"plane_{k}", (size,), np.float32) for k in range(4))
-    return Band(red, green, blue, through, area, tints, *bits)
+    listed = take("chords", (6, arena().room("chords", chords) + LANES), np.float64)
+    sums = take("sums", (2 * LANES,), np.float32)
+    return Band(red, green, blue, through, area, tints, marks, hidden, covered, listed, sums)
 
 
 def new_log(runs: int, need: int) -> Log:
@@ -144,25 +149,53 @@ def coverage(area: Any, even_odd: bool, sense: Any) -> Any:
 
 
 @fast_inner
-def box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any:
-    """Return what a run can touch in the band, and the most cells that its chords go through.
+def _wider(extent: Any, chord: Any) -> Any:
+    """Return the extent (least x and y, largest x and y) with a chord in it as well."""
+    x0, y0, x1, y1 = chord
+    low_x, low_y, high_x, high_y = extent
+    low_x, high_x = min(low_x, min(x0, x1)), max(high_x, max(x0, x1))
+    return low_x, min(low_y, min(y0, y1)), high_x, max(high_y, max(y0, y1))
 
-    That is its first row, end row, first column and end column; columns are whole blocks.
-    """
-    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
-    cells = np.int64(0)
-    while slot >= 0:
-        x0, y0, x1, y1 = ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3]
-        low_x, high_x = min(low_x, min(x0, x1)), max(high_x, max(x0, x1))
-        low_y, high_y = min(low_y, min(y0, y1)), max(high_y, max(y0, y1))
-        # In each of at most |dy| + 2 rows two more than the borders that it crosses there.
-        cells += int(min(abs(x1 - x0), np.float64(width)) + 2.0 * min(abs(y1 - y0), np.float64(rows))) + 5
-        slot = link[slot]
+
+@fast_inner
+def _box(extent: Any, top: int, rows: int, width: int) -> Any:
+    """Return what an extent covers of a band: first row, end row, first column, end column; columns in whole blocks."""
+    low_x, low_y, high_x, high_y = extent
     row = int(max(low_y - top, 0.0))
     row_end = int(min(high_y - top, rows - 1.0)) + 1
     block = int(min(max(low_x, 0.0), width - 1.0)) >> BLOCK_BITS
     block_end = (int(min(max(high_x, 0.0), width - 1.0)) >> BLOCK_BITS) + 1
-    return row, row_end, block << BLOCK_BITS, block_end << BLOCK_BITS, cells
+    return row, row_end, block << BLOCK_BITS, block_end << BLOCK_BITS
+
+
+@fast_inner
+def box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any:
+    """Return what a run can touch in the band."""
+    extent = (np.inf, np.inf, -np.inf, -np.inf)
+    while slot >= 0:
+        extent = _wider(extent, (ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3]))
+        slot = link[slot]
+    return _box(extent, top, rows, width)
+
+
+@fast_inner
+def _listed(ends: Any, link: Any, slot: Any, chords: Any, top: int, rows: int, width: int) -> Any:
+    """List the chords of a run in `chords`, with points at the end to make them a multiple of eight.
+
+    Returns how many they are, what they can touch, and whether some lie beside the canvas.
+    """
+    extent, count = (np.inf, np.inf, -np.inf, -np.inf), np.int64(0)
+    while slot >= 0:
+        chord = (ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3])
+        extent = _wider(extent, chord)
+        chords[0][count], chords[1][count], chords[2][count], chords[3][count] = chord
+        count += 1
+        slot = link[slot]
+    for i in range(count, (count + LANES - 1) // LANES * LANES):
+        chords[0][i] = chords[2][i] = chords[0][count - 1]
+        chords[1][i] = chords[3][i] = chords[1][count - 1]
+        chords[4][i] = chords[5][i] = 0.0
+    return count, _box(extent, top, rows, width), extent[0] < 0 or extent[2] >= width
 
 
 @fast_inner
@@ -278,7 +311,7 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, shape: Any, paint: Any, sta
 
     shape: stride; words and blocks of a row.
     """
-    area, touched, hidden = band[4], band[6], band[7]
+    area, marks, hidden = band[4], band[6], band[7]
     stride, words, blocks = shape
     cells, spans = ends
     zero = splat(ZERO)
@@ -286,11 +319,11 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, shape: Any, paint: Any, sta
         winding = ZERO
         begin = np.int64(0)
         for word in range(box[2] >> WORD_BITS, ((box[3] - 1) >> WORD_BITS) + 1):
-            at = np.uint64(y * words + word)
-            left = touched[at]
-            touched[at] = NONE
+            at, first = np.uint64(y * words + word), (y * stride >> BLOCK_BITS) + word * WORD
+            left = set_bytes(marks, np.uint64(first)) & span_mask(word, 0, blocks)
             while left != NONE:
                 block = word * WORD + lowest_bit(left)
+                marks[first + lowest_bit(left)] = CLEAR
                 bit = left & ~(left - ONE)
                 left ^= bit
                 if block != begin:
@@ -343,38 +376,42 @@ def composite(
     Returns how many runs were logged and 0, or, having stopped halfway, the entries that the log must have room for.
     """
     log_cells, log_runs, log_ends = log[0], log[4], log[7]
-    shape = (stride, len(band[6]) // BAND_ROWS, (width + LANES - 1) // LANES)
-    sink = (band[4], band[6], shape[1], log[5], log[6])
-    chords, link, run_path, run_head, run_link, _ = geometry
+    shape = (stride, len(band[7]) // BAND_ROWS, (width + LANES - 1) // LANES)
+    area, marks, listed = band[4], band[6], band[9]
+    chords = (listed[0], listed[1], listed[2], listed[3], listed[4], listed[5])
+    sink = (area, marks, log[5], log[6], band[10])
+    slots, link, run_path, run_head, run_link, _ = geometry
     paints, even_odd, sign, shown, _, _, places = style
     _clear(band, rows, width, stride)
     ends = (np.int64(0), np.int64(0))
-    order, chord, walked = np.int64(0), np.int64(0), np.uint64(0)
+    order, group, walked, keep = np.int64(0), np.int64(0), np.uint64(0), mode != DRAW
     while run >= 0:
         path = run_path[run]
         if shown[path]:
-            found = box(chords, link, run_head[run], top, rows, width)
-            if not _all_hidden(band[7], found, shape[1]):
-                room = max(ends[0], ends[1]) + (found[1] - found[0]) * shape[2]
-                need = max(room, (np.int64(walked) + found[4]) // CELLS_A_BLOCK + 1)
-                if mode != DRAW:
+            count, box, sides = _listed(slots, link, run_head[run], chords, top, rows, width)
+            if not _all_hidden(band[7], box, shape[1]):
+                need = max(ends[0], ends[1]) + (box[1] - box[0]) * shape[2]
+                if keep:
                     if need > len(log_cells):
                         return order, need
                     log_runs[order, 0], log_runs[order, 1], log_runs[order, 2] = run, ends[0], ends[1]
-                    log_runs[order, 3], log_runs[order, 4] = walked, chord
+                    log_runs[order, 3], log_runs[order, 4] = walked, group
                     order += 1
-                slot = run_head[run]
-                while slot >= 0:
-                    c = chords[slot]
-                    walked = add_chord(c[0], c[1], c[2], c[3], top, rows, width, stride, sink, walked, mode != DRAW)
-                    if mode != DRAW:
-                        log_ends[chord] = walked
-                        chord += 1
-                    slot = link[slot]
+                if sides:
+                    hold_chords(chords, count, top, rows, width, stride, area, marks)
+                for first in range(0, count, LANES):
+                    walked, room = add_chords(
+                        chords, np.uint64(first), sides, top, rows, width, stride, sink, walked, keep
+                    )
+                    if keep:
+                        if room > walked:
+                            return order, np.int64(room) // CELLS_A_BLOCK + 1
+                        log_ends[group] = walked
+                        group += 1
                 paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
                 rule = (even_odd[path], sign[path])
-                ends = _sweep(band, log, ends, found, shape, paint, places[0, run], rule, mode)
+                ends = _sweep(band, log, ends, box, shape, paint, places[0, run], rule, mode)
         run = run_link[run]
-    if mode != DRAW:
+    if keep:
         log_runs[order, 1], log_runs[order, 2] = ends[0], ends[1]
     return order, np.int64(0)
