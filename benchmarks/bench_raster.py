@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from layervec import raster
+from layervec.raster.chords import ranks
 from layervec.raster.prepare import prepare
+
 from layervec.types import Scene
 
 DIFFVG_SAMPLES = 2  # a side of a pixel
@@ -139,11 +141,10 @@ def diffvg_seconds(name: str, scene: Scene, width: int, height: int, speed: floa
 
 def cells_visited(scene: Scene, width: int, height: int) -> int:
     """Return how many cells the chords of a scene run through, on the canvas or beside it."""
-    ends = prepare(scene, width, height, raster.FLATNESS).cut.geometry[0]
-    again = np.zeros(len(ends), np.bool_)  # a chord is listed once for each band
-    again[1:] = (ends[1:] == ends[:-1]).all(axis=1)
-    steps = np.abs(np.floor(ends[:, 2:]) - np.floor(ends[:, :2])).sum(axis=1) + 1
-    return int(steps[~again].sum())
+    cut = prepare(scene, width, height, raster.FLATNESS).cut
+    chords = np.repeat(cut.first[:, 0], cut.counts) + ranks(cut.counts)  # each is listed once more for further bands
+    ends = cut.geometry[0][:, chords]
+    return int((np.abs(np.floor(ends[2:]) - np.floor(ends[:2])).sum(axis=0) + 1).sum())
 
 
 def bench(name: str, scene: Scene, width: int, height: int, threads: int, repeats: int, speed: float) -> dict[str, Any]:

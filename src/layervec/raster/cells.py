@@ -25,8 +25,10 @@ from layervec.compiled import fast_inner
 from layervec.raster.lanes import (
     LANES,
     absolute,
+    greater,
     if_less,
     largest,
+    lesser,
     load,
     narrowed,
     round_down,
@@ -45,18 +47,8 @@ EIGHT = np.uint64(LANES)
 
 
 @fast_inner
-def _lesser(a: Any, b: Any) -> Any:
-    return if_less(a, b, a, b)
-
-
-@fast_inner
-def _greater(a: Any, b: Any) -> Any:
-    return if_less(a, b, b, a)
-
-
-@fast_inner
 def _held(value: Any, least: Any, most: Any) -> Any:
-    return _lesser(_greater(value, least), most)
+    return lesser(greater(value, least), most)
 
 
 @fast_inner
@@ -83,7 +75,7 @@ def _within(y0: Any, dy: Any, top: int, rows: int) -> Any:
     zero, one = splat(0.0), splat(1.0)
     per, never = _per(dy)
     a, b = (splat(np.float64(top)) - y0) * per, (splat(np.float64(top + rows)) - y0) * per
-    begin, end = _greater(_lesser(a, b), zero), _lesser(_greater(a, b), one)
+    begin, end = greater(lesser(a, b), zero), lesser(greater(a, b), one)
     return if_less(zero, never, zero, begin), if_less(zero, never, one, end)
 
 
@@ -115,8 +107,8 @@ def add_chords(
     room = used + np.uint64(steps * LANES)
     if keep and room > np.uint64(len(pixels)):
         return used, room
-    least_column, most_column = _lesser(column, last_column), _greater(column, last_column)
-    least_row, most_row = _lesser(row, last_row), _greater(row, last_row)  # rounding must lead nowhere else
+    least_column, most_column = lesser(column, last_column), greater(column, last_column)
+    least_row, most_row = lesser(row, last_row), greater(row, last_row)  # rounding must lead nowhere else
     (per_x, never_x), (per_y, never_y) = _per(dx), _per(dy)
     right, down = if_less(zero, dx, one, zero), if_less(zero, dy, one, zero)
     t_x = if_less(zero, never_x, never_x, (column + right - x0) * per_x)
@@ -125,7 +117,7 @@ def add_chords(
     step_x, step_y, pitch = right + right - one, down + down - one, splat(np.float64(stride))
     t = begin
     for _ in range(steps):
-        until = _lesser(_lesser(t_x, t_y), end)
+        until = lesser(lesser(t_x, t_y), end)
         span, middle = until - t, half * (until + t)
         height = zero - dy * span
         beside = height * (x0 + dx * middle - column)
@@ -188,9 +180,7 @@ def _held_in(
 
 
 @fast_inner
-def hold_chords(
-    chords: Any, count: int, top: int, rows: int, width: int, stride: int, area: Any, marks: Any
-) -> None:
+def hold_chords(chords: Any, count: int, top: int, rows: int, width: int, stride: int, area: Any, marks: Any) -> None:
     """Find what of `count` chords, some beside the canvas, lies on it: fills begin and end in `chords`.
 
     Those of which nothing does become points.

@@ -13,7 +13,7 @@ from four chords on the largest is less as well. Nodes stay where they are, as c
 remain linear in the points: the polynomial of the segment only gets other coefficients.
 
 A chord is listed once for each band that it touches, in a slot of its own, so that bands never write to the same
-place. What a path does in a band is a run: a linked list of slots. Each band has a linked list of its runs, the
+place: first all chords of a segment in its first bands, eight at once, then what goes on into further ones. What a path does in a band is a run: a linked list of slots. Each band has a linked list of its runs, the
 front one first. Lists need neither counting nor sorting: one pass over the segments makes everything.
 """
 
@@ -27,12 +27,14 @@ import numpy as np
 from layervec import pool
 from layervec.compiled import fast_inner, fast_kernel
 from layervec.raster.arena import arena
+from layervec.raster.lanes import LANES, greater, if_less, lesser, load, round_down, splat, store, store_whole
 from layervec.types import Float32, Int32, Int64
 
 BAND_ROWS = 16  # rows of a band: its planes at 512 px fit a level-2 cache; never depends on the thread count
 MAX_CHORDS = 1024  # chords of one segment: bounds time and memory when coordinates are huge
 SLOTS_A_SEGMENT, RUNS_A_PATH = 8, 4  # room to begin with; doubled until it does
 NOTHING = np.int32(-1)  # ends a list
+NUMBERS = np.arange(MAX_CHORDS + LANES + 1, dtype=np.float64)
 SEGMENTS_A_THREAD = 512  # with fewer, asking a second thread to help takes longer than doing all alone
 
 
@@ -69,17 +71,46 @@ def _swept_area(xs: Any, ys: Any) -> Any:
 
 
 @fast_inner
-def _chord_bands(low: Any, high: Any, height: int) -> Any:
-    """Return the first band that a chord from y = low to high touches, and one past the last; equal if none."""
-    if low >= height or high < 0:
-        return np.int64(0), np.int64(0)
-    first = int(max(low, 0.0))
-    last = int(np.ceil(min(high, np.float64(height))))
-    if low == high and last == first:
-        last = first + 1  # a level chord on the border of two rows belongs to the lower one
-    if last <= first:
-        return np.int64(0), np.int64(0)
-    return first // BAND_ROWS, (last - 1) // BAND_ROWS + 1
+def _bands(y0: Any, y1: Any, height: Any) -> Any:
+    """Return the first band that chords from y0 to y1 touch, and one past the last; not more than the first if none."""
+    zero, one, rows = splat(0.0), splat(1.0), splat(1.0 / BAND_ROWS)
+    low, high = lesser(y0, y1), greater(y0, y1)
+    first, last = round_down(greater(low, zero)), zero - round_down(zero - lesser(high, height))
+    # A level chord on the border of two rows belongs to the lower one.
+    last = if_less(low, high, last, greater(last, first + one))
+    last = if_less(low, height, if_less(high, zero, first, last), first)
+    band = round_down(first * rows)
+    return band, if_less(first, last, round_down((last - one) * rows) + one, band)
+
+
+@fast_inner
+def _add_ends(xs: Any, ys: Any, count: Any, height: Any, slot: Any, ends: Any, steps: Any, bands: Any) -> None:
+    """Cut a segment into `count` chords: fills `ends` and `steps` from `slot` on, and `bands` from 0.
+
+    Eight at once, so up to seven more than it has are written.
+    """
+    x0, x1, x2, x3 = xs
+    y0, y1, y2, y3 = ys
+    shift, step, tall = _shift(count), splat(1.0 / count), splat(np.float64(height))
+    # The polynomial's coefficients; ends between chords are moved, which changes the lower ones.
+    bx, ax, by, ay = 3 * (x2 - 2 * x1 + x0), x3 - x0 - 3 * (x2 - x1), 3 * (y2 - 2 * y1 + y0), y3 - y0 - 3 * (y2 - y1)
+    cx, cy = splat(3 * (x1 - x0) - 6 * shift * ax), splat(3 * (y1 - y0) - 6 * shift * ay)
+    dx, dy = splat(x0 - 2 * shift * bx), splat(y0 - 2 * shift * by)
+    bx, ax, by, ay = splat(bx), splat(ax), splat(by), splat(ay)
+    for k in range(0, count, LANES):
+        at, number = np.uint64(slot + k), np.uint64(k)
+        for end in range(2):
+            t = load(NUMBERS, number + np.uint64(end)) * step
+            store(ends[2 * end], at, dx + t * (cx + t * (bx + t * ax)))
+            store(ends[2 * end + 1], at, dy + t * (cy + t * (by + t * ay)))
+        store_whole(steps, at, load(NUMBERS, number))
+    last = slot + count - 1
+    ends[0, slot], ends[1, slot], ends[2, last], ends[3, last] = x0, y0, x3, y3
+    for k in range(0, count, LANES):
+        at = np.uint64(slot + k)
+        band, band_end = _bands(load(ends[1], at), load(ends[3], at), tall)
+        store_whole(bands[0], np.uint64(k), band)
+        store_whole(bands[1], np.uint64(k), band_end)
 
 
 @fast_kernel
@@ -101,63 +132,83 @@ def _cut_up(
     sign: Any,
     geometry: Any,
     steps: Any,  # int32 [slots]
-    load: Any,  # int32 [bands, 2]
+    tally: Any,  # int32 [bands, 2], the `load` of `Cut`
     tails: Any,  # int32 [bands], receives the hindmost run of each band
     latest: Any,  # int32 [bands], scratch
+    bands: Any,  # int32 [2, MAX_CHORDS + LANES], scratch
 ) -> Any:
     """Fill in of `Cut` what concerns some paths; returns the ends of slots and runs, or (-1, -1) for more room."""
     ends, link, run_path, run_head, run_link, band_head = geometry
+    opens, closes = bands
     band_head[:] = NOTHING
     latest[:] = NOTHING
-    load[:] = 0
+    tally[:] = 0
     for path in range(begin, end):
         swept = 0.0
+        here, head, added = np.int64(-1), np.int64(-1), 0  # band whose list is at hand, its first slot, what came to it
         for contour in range(paths[path], paths[path + 1]):
             start, stop = contours[contour], contours[contour + 1]
             for a in range(start, stop, 3):
                 d = a + 3 if a + 3 < stop else start
-                x0, y0 = np.float64(points[a, 0]), np.float64(points[a, 1])
-                x1, y1 = np.float64(points[a + 1, 0]), np.float64(points[a + 1, 1])
-                x2, y2 = np.float64(points[a + 2, 0]), np.float64(points[a + 2, 1])
-                x3, y3 = np.float64(points[d, 0]), np.float64(points[d, 1])
-                xs, ys = (x0, x1, x2, x3), (y0, y1, y2, y3)
+                xs = (
+                    np.float64(points[a, 0]),
+                    np.float64(points[a + 1, 0]),
+                    np.float64(points[a + 2, 0]),
+                    np.float64(points[d, 0]),
+                )
+                ys = (
+                    np.float64(points[a, 1]),
+                    np.float64(points[a + 1, 1]),
+                    np.float64(points[a + 2, 1]),
+                    np.float64(points[d, 1]),
+                )
                 swept += _swept_area(xs, ys)
                 count = _chord_count(xs, ys, width, height, tolerance)
                 counts[a // 3] = count
                 first[a // 3, 0] = slot
-                step, shift = 1.0 / max(count, 1), _shift(count)
-                # The polynomial's coefficients; chord ends that two chords share get the same bits, so paths close.
-                bx, ax = 3 * (x2 - 2 * x1 + x0), x3 - x0 - 3 * (x2 - x1)
-                by, ay = 3 * (y2 - 2 * y1 + y0), y3 - y0 - 3 * (y2 - y1)
-                cx, cy = 3 * (x1 - x0) - 6 * shift * ax, 3 * (y1 - y0) - 6 * shift * ay
-                dx, dy = x0 - 2 * shift * bx, y0 - 2 * shift * by
-                x, y = x0, y0
+                if slot + count + LANES > slot_end:
+                    return np.int64(-1), np.int64(-1)
+                if count > 0:
+                    _add_ends(xs, ys, count, height, slot, ends, steps, bands)
+                more = slot + count
                 for k in range(count):
-                    t = (k + 1) * step
-                    x_end, y_end = dx + t * (cx + t * (bx + t * ax)), dy + t * (cy + t * (by + t * ay))
-                    if k == count - 1:
-                        x_end, y_end = x3, y3
-                    band, last = _chord_bands(min(y, y_end), max(y, y_end), height)
-                    if slot + last - band > slot_end or run + last - band > run_end:
-                        return np.int64(-1), np.int64(-1)
-                    while band < last:
-                        if latest[band] != path:
-                            if latest[band] == NOTHING:
-                                tails[band] = run
-                            latest[band] = path
-                            run_path[run], run_head[run], run_link[run] = path, NOTHING, band_head[band]
-                            band_head[band] = run
-                            load[band, 1] += 1
+                    if opens[k] == here and closes[k] == here + 1:  # as most do: on with the list at hand
+                        link[slot + k] = head
+                        head = slot + k
+                        added += 1
+                        continue
+                    for band in range(opens[k], closes[k]):
+                        place = slot + k
+                        if band > opens[k]:
+                            place = more
+                            more += 1
+                            if more > slot_end:
+                                return np.int64(-1), np.int64(-1)
+                            for i in range(4):
+                                ends[i, place] = ends[i, slot + k]
+                            steps[place] = k
+                        if here >= 0:
+                            run_head[band_head[here]] = head
+                            tally[here, 0] += added
+                        here, added = np.int64(band), 1
+                        if latest[here] != path:
+                            if run >= run_end:
+                                return np.int64(-1), np.int64(-1)
+                            if latest[here] == NOTHING:
+                                tails[here] = run
+                            latest[here] = path
+                            run_path[run], run_head[run], run_link[run] = path, NOTHING, band_head[here]
+                            band_head[here] = run
+                            tally[here, 1] += 1
                             run += 1
-                        ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3] = x, y, x_end, y_end
-                        steps[slot] = k
-                        link[slot] = run_head[band_head[band]]
-                        run_head[band_head[band]] = slot
-                        load[band, 0] += 1
-                        slot += 1
-                        band += 1
-                    x, y = x_end, y_end
+                        head = np.int64(run_head[band_head[here]])
+                        link[place] = head
+                        head = place
+                slot = more
                 first[a // 3, 1] = slot
+        if here >= 0:
+            run_head[band_head[here]] = head
+            tally[here, 0] += added
         sign[path] = -1.0 if swept < 0 else 1.0
     return slot, run
 
@@ -165,7 +216,7 @@ def _cut_up(
 class Cut(NamedTuple):
     """A scene cut into chords for one canvas, in the arena of the thread that cut it.
 
-    geometry: what drawing needs: (ends float64 [s, 4], x0 y0 x1 y1 of the chord of each slot; link int32 [s], the
+    geometry: what drawing needs: (ends float64 [4, .], x0 y0 x1 y1 of the chord of each slot; link int32 [s], the
     next slot of its run; run_path, run_head, run_link int32 [r], path, first slot, and next run of the band, further
     back; band_head int32 [bands], the front run). Slots and runs that no list leads to mean nothing, but that
     they belong to some path. counts: int32 [segments], chords of each segment. first: int32 [segments, 2], its first
@@ -226,7 +277,7 @@ def cut_up(
         heads[part][~some] = heads[part - 1][~some]
         run_path[found[part - 1, 1] : runs[part]] = 0
     used, most = found[-1]
-    geometry = (ends[:used], link[:used], run_path[:most], run_head[:most], run_link[:most], heads[-1])
+    geometry = (ends, link[:used], run_path[:most], run_head[:most], run_link[:most], heads[-1])
     return Cut(geometry, counts, first, steps[:used], sign, loads.sum(axis=0, dtype=np.int32))
 
 
@@ -235,7 +286,7 @@ def _room(slots: int, runs: int) -> tuple[Any, ...]:
     take = arena().take
     of_runs = (take(f"run_{i}", (runs,), np.int32) for i in range(3))
     link, steps = take("link", (slots,), np.int32), take("steps", (slots,), np.int32)
-    return take("ends", (slots, 4), np.float64), link, steps, *of_runs
+    return take("ends", (4, slots), np.float64), link, steps, *of_runs
 
 
 def _cut_part(
@@ -270,6 +321,7 @@ def _cut_part(
         loads[part],
         tails[part],
         latest[part],
+        arena().take("chord_bands", (2, MAX_CHORDS + LANES), np.int32),
     )
 
 
@@ -278,7 +330,7 @@ def pull_to_points(
     number: int,  # the part to work on, of `parts` with about as many segments each
     parts: int,
     moments: Any,  # float64 [s, 2]
-    ends: Any,  # float64 [s, 4]
+    ends: Any,  # float64 [4, .]
     counts: Any,  # with `first` and `steps` as in `Cut`
     first: Any,
     steps: Any,
@@ -302,7 +354,7 @@ def pull_to_points(
             x = y = cx = cy = bx = by = ax = ay = 0.0
             head_x = head_y = tail_x = tail_y = 0.0
             for slot in range(first[a // 3, 0], first[a // 3, 1]):
-                nx, ny = ends[slot, 3] - ends[slot, 1], ends[slot, 0] - ends[slot, 2]
+                nx, ny = ends[3, slot] - ends[1, slot], ends[0, slot] - ends[2, slot]
                 t, near, far = steps[slot] * step, moments[slot, 0], moments[slot, 1]
                 if steps[slot] == 0:
                     head_x += nx * near

@@ -167,6 +167,22 @@ def if_less(_typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:
     return yes(a, b, yes, no), generate
 
 
+def _either(lesser: bool) -> Any:
+    """Return the function of two lanes that gives the lesser, or the greater, lane by lane."""
+
+    def typed(_typing: Any, a: Any, b: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            less = builder.fcmp_ordered("<", *arguments, flags=_FAST)
+            return builder.select(less, *(arguments if lesser else arguments[::-1]))
+
+        return a(a, b), generate
+
+    return instruction(typed)
+
+
+lesser, greater = _either(True), _either(False)
+
+
 def _called(name: str) -> Any:
     """Return the LLVM intrinsic `name` of one argument as a function of lanes."""
 

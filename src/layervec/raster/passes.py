@@ -409,7 +409,7 @@ def run(
     geometry, take = prepared.cut.geometry, arena().take
     weight = np.empty((0, 0), np.float32) if weights is None else weights
     losses = np.zeros(len(prepared.cut.load))
-    moments = take("moments", (len(geometry[0]) if task in (PULLING, FITTING) else 0, 2), np.float64)
+    moments = take("moments", (len(geometry[1]) if task in (PULLING, FITTING) else 0, 2), np.float64)
     by_run = take("by_run", (len(geometry[2]), PAINT_SUMS), np.float64)
     shaded = prepared.ramps is not None and task in (PULLING, FITTING)
     ramp_sums = take("ramp_sums", (len(geometry[2]) if shaded else 0, SUMS), np.float64)

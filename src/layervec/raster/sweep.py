@@ -78,7 +78,9 @@ class Log(NamedTuple):
     runs: Any  # int32 [runs + 1, 5], from the front: number, and where its cells, spans, walked cells, chords begin
     # What chords of the runs that were logged went through: eight chords side by side, step by step.
     pixels: Any  # int32 [.], the cells
-    shares: Any  # float32 [2 * .], lengths of the chords' parts in them as shares of the chords; those times their mean t
+    shares: (
+        Any  # float32 [2 * .], lengths of the chords' parts in them as shares of the chords; those times their mean t
+    )
     ends: Any  # int32 [.], one past the last cell of each eight chords
 
 
@@ -173,7 +175,7 @@ def box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any
     """Return what a run can touch in the band."""
     extent = (np.inf, np.inf, -np.inf, -np.inf)
     while slot >= 0:
-        extent = _wider(extent, (ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3]))
+        extent = _wider(extent, (ends[0, slot], ends[1, slot], ends[2, slot], ends[3, slot]))
         slot = link[slot]
     return _box(extent, top, rows, width)
 
@@ -186,7 +188,7 @@ def _listed(ends: Any, link: Any, slot: Any, chords: Any, top: int, rows: int, w
     """
     extent, count = (np.inf, np.inf, -np.inf, -np.inf), np.int64(0)
     while slot >= 0:
-        chord = (ends[slot, 0], ends[slot, 1], ends[slot, 2], ends[slot, 3])
+        chord = (ends[0, slot], ends[1, slot], ends[2, slot], ends[3, slot])
         extent = _wider(extent, chord)
         chords[0][count], chords[1][count], chords[2][count], chords[3][count] = chord
         count += 1
