@@ -24,7 +24,6 @@ import numpy as np
 from layervec import raster
 from layervec.raster.chords import ranks
 from layervec.raster.prepare import prepare
-
 from layervec.types import Scene
 
 DIFFVG_SAMPLES = 2  # a side of a pixel

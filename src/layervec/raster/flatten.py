@@ -13,8 +13,9 @@ from four chords on the largest is less as well. Nodes stay where they are, as c
 remain linear in the points: the polynomial of the segment only gets other coefficients.
 
 A chord is listed once for each band that it touches, in a slot of its own, so that bands never write to the same
-place: first all chords of a segment in its first bands, eight at once, then what goes on into further ones. What a path does in a band is a run: a linked list of slots. Each band has a linked list of its runs, the
-front one first. Lists need neither counting nor sorting: one pass over the segments makes everything.
+place: all chords of a segment, cut eight at once, in their first bands, then what goes on into further ones. What a
+path does in a band is a run: a linked list of slots. Each band has a linked list of its runs, the front one first.
+Lists need neither counting nor sorting: one pass over the segments makes everything.
 """
 
 from __future__ import annotations
@@ -113,6 +114,36 @@ def _add_ends(xs: Any, ys: Any, count: Any, height: Any, slot: Any, ends: Any, s
         store_whole(bands[1], np.uint64(k), band_end)
 
 
+@fast_inner
+def _four(points: Any, a: Any, d: Any, axis: int) -> Any:
+    """Return one coordinate of the points of the segment from point a to point d."""
+    x0, x1, x2, x3 = points[a, axis], points[a + 1, axis], points[a + 2, axis], points[d, axis]
+    return np.float64(x0), np.float64(x1), np.float64(x2), np.float64(x3)
+
+
+@fast_inner
+def _open(path: Any, band: Any, run: Any, latest: Any, tails: Any, tally: Any, geometry: Any) -> Any:
+    """Begin the run of a path in a band unless there is one. Returns the number of the next run."""
+    _, _, run_path, run_head, run_link, band_head = geometry
+    if latest[band] == path:
+        return run
+    if latest[band] == NOTHING:
+        tails[band] = run
+    latest[band] = path
+    run_path[run], run_head[run], run_link[run] = path, NOTHING, band_head[band]
+    band_head[band] = run
+    tally[band, 1] += 1
+    return run + 1
+
+
+@fast_inner
+def _close(here: Any, head: Any, added: Any, tally: Any, geometry: Any) -> None:
+    """Put away the list at hand."""
+    if here >= 0:
+        geometry[3][geometry[5][here]] = head
+        tally[here, 0] += added
+
+
 @fast_kernel
 def _cut_up(
     begin: int,  # paths begin .. end - 1 are cut
@@ -138,7 +169,7 @@ def _cut_up(
     bands: Any,  # int32 [2, MAX_CHORDS + LANES], scratch
 ) -> Any:
     """Fill in of `Cut` what concerns some paths; returns the ends of slots and runs, or (-1, -1) for more room."""
-    ends, link, run_path, run_head, run_link, band_head = geometry
+    ends, link, _, run_head, _, band_head = geometry
     opens, closes = bands
     band_head[:] = NOTHING
     latest[:] = NOTHING
@@ -150,22 +181,9 @@ def _cut_up(
             start, stop = contours[contour], contours[contour + 1]
             for a in range(start, stop, 3):
                 d = a + 3 if a + 3 < stop else start
-                xs = (
-                    np.float64(points[a, 0]),
-                    np.float64(points[a + 1, 0]),
-                    np.float64(points[a + 2, 0]),
-                    np.float64(points[d, 0]),
-                )
-                ys = (
-                    np.float64(points[a, 1]),
-                    np.float64(points[a + 1, 1]),
-                    np.float64(points[a + 2, 1]),
-                    np.float64(points[d, 1]),
-                )
+                xs, ys = _four(points, a, d, 0), _four(points, a, d, 1)
                 swept += _swept_area(xs, ys)
                 count = _chord_count(xs, ys, width, height, tolerance)
-                counts[a // 3] = count
-                first[a // 3, 0] = slot
                 if slot + count + LANES > slot_end:
                     return np.int64(-1), np.int64(-1)
                 if count > 0:
@@ -174,41 +192,28 @@ def _cut_up(
                 for k in range(count):
                     if opens[k] == here and closes[k] == here + 1:  # as most do: on with the list at hand
                         link[slot + k] = head
-                        head = slot + k
+                        head = np.int64(slot + k)
                         added += 1
                         continue
                     for band in range(opens[k], closes[k]):
                         place = slot + k
                         if band > opens[k]:
-                            place = more
-                            more += 1
+                            place, more = more, more + 1
                             if more > slot_end:
                                 return np.int64(-1), np.int64(-1)
                             for i in range(4):
                                 ends[i, place] = ends[i, slot + k]
                             steps[place] = k
-                        if here >= 0:
-                            run_head[band_head[here]] = head
-                            tally[here, 0] += added
+                        if run >= run_end:
+                            return np.int64(-1), np.int64(-1)
+                        _close(here, head, added, tally, geometry)
                         here, added = np.int64(band), 1
-                        if latest[here] != path:
-                            if run >= run_end:
-                                return np.int64(-1), np.int64(-1)
-                            if latest[here] == NOTHING:
-                                tails[here] = run
-                            latest[here] = path
-                            run_path[run], run_head[run], run_link[run] = path, NOTHING, band_head[here]
-                            band_head[here] = run
-                            tally[here, 1] += 1
-                            run += 1
-                        head = np.int64(run_head[band_head[here]])
-                        link[place] = head
-                        head = place
+                        run = _open(path, here, run, latest, tails, tally, geometry)
+                        link[place] = run_head[band_head[here]]
+                        head = np.int64(place)
+                counts[a // 3], first[a // 3, 0], first[a // 3, 1] = count, slot, more
                 slot = more
-                first[a // 3, 1] = slot
-        if here >= 0:
-            run_head[band_head[here]] = head
-            tally[here, 0] += added
+        _close(here, head, added, tally, geometry)
         sign[path] = -1.0 if swept < 0 else 1.0
     return slot, run
 

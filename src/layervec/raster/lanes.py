@@ -75,7 +75,7 @@ def _mask(places: Sequence[int]) -> Any:
     return ir.Constant(ir.VectorType(_INDEX, len(places)), [_INDEX(place) for place in places])
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
+def _address(context: Any, builder: Any, kind: Any, vector: Any, array: Any, index: Any) -> Any:
     """Return the place of element `index` of a one-dimensional array, as that of a vector."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
@@ -87,7 +87,7 @@ def load(_typing: Any, array: Any, index: Any) -> Any:
     lanes = _KINDS[array.dtype]
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _address(context, builder, signature.args[0], *arguments, lanes.vector)
+        place = _address(context, builder, signature.args[0], lanes.vector, *arguments)
         return builder.load(place, align=lanes.bits // 8)
 
     return lanes(array, types.uint64), generate
@@ -98,7 +98,7 @@ def store(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Set array[index : index + LANES] of an array of floats that is contiguous. Nothing checks the bounds."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _address(context, builder, signature.args[0], *arguments[:2], value.vector)
+        place = _address(context, builder, signature.args[0], value.vector, *arguments[:2])
         builder.store(arguments[2], place, align=value.bits // 8)
         return context.get_dummy_value()
 
@@ -111,7 +111,7 @@ def store_whole(_typing: Any, array: Any, index: Any, value: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         whole = ir.VectorType(_INDEX, LANES)
-        place = _address(context, builder, signature.args[0], *arguments[:2], whole)
+        place = _address(context, builder, signature.args[0], whole, *arguments[:2])
         builder.store(builder.fptosi(arguments[2], whole), place, align=4)
         return context.get_dummy_value()
 
