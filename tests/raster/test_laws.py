@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from raster_scenes import blob, blobs, moved, only, random_scene, rectangle, scene
+from raster_scenes import blob, blobs, moved, only, random_scene, rectangle, scene, shaded
 
 from layervec import raster
 
@@ -47,6 +47,38 @@ def test_a_canvas_may_be_drawn_in_parts():
     assert np.abs(raster.render(drawn, 60, 21) - whole[:21]).max() <= 1e-6
     assert np.abs(raster.render(drawn, 23, 50) - whole[:, :23]).max() <= 1e-6
     assert np.abs(raster.render(moved(drawn, -23, -21), 37, 29) - whole[21:, 23:]).max() <= 1e-4
+
+
+@pytest.mark.parametrize("change", ["move", "recolour", "drop", "add", "reorder", "shade", "nothing", "all"])
+def test_redrawing_what_changed_gives_the_same_bytes(change):
+    before = blobs(8, 20, 70, 200)
+    if change == "shade":
+        before = shaded(before, 3, 70, 200)
+    after = {
+        "move": lambda: replace(
+            before, points=before.points + np.where(before.points > 150, 0.5, 0).astype(np.float32)
+        ),
+        "recolour": lambda: replace(before, paints=np.where(np.arange(20)[:, None] == 7, 0.5, before.paints)),
+        "drop": lambda: only(before, [i for i in range(20) if i not in (4, 11)]),
+        "add": lambda: raster.stack(before, scene([[rectangle(5, -9, 9, 40)]], [BLACK])),
+        "reorder": lambda: only(before, [0, 2, 1, *range(3, 20)]),
+        "shade": lambda: replace(before, ramps=replace(before.ramps, axis=before.ramps.axis + 1)),
+        "nothing": lambda: before,
+        "all": lambda: random_scene(9, 5, 70, 200),
+    }[change]()
+    image = raster.render(before, 70, 200)
+    kept = image.copy()
+    assert raster.redraw(image, before, after, threads=2).tobytes() == raster.render(after, 70, 200).tobytes()
+    assert (image == kept).all()
+
+
+def test_redrawing_leaves_other_rows_alone():
+    before = blobs(8, 20, 70, 200)
+    after = raster.stack(before, scene([[rectangle(5, 20, 9, 30)]], [BLACK]))
+    drawn = raster.redraw(np.zeros((200, 70, 4), np.float32), before, after)
+    assert drawn[16:32].any()
+    assert not drawn[:16].any()
+    assert not drawn[32:].any()
 
 
 def test_hidden_shapes_change_nothing():

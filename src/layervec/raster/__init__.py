@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from layervec.raster.scenes import stack
+from layervec.raster.scenes import differing, stack
 from layervec.raster.strokes import STROKE_FLATNESS, StrokeGradients, Strokes, outline_strokes
 from layervec.types import Bool, Float32, Float64, Int64, Scene
 
@@ -36,6 +36,7 @@ __all__ = [
     "fit_pass",
     "outline_strokes",
     "overlaps",
+    "redraw",
     "render",
     "render_with_grad",
     "solve_paints",
@@ -140,6 +141,39 @@ def render(
     image = np.empty((height, width, 4), np.float32)
     run(DRAWING, prepared, np.empty((0, 0, 0), np.float32), None, False, image, threads)
     return image
+
+
+def redraw(
+    image: Float32,  # [height, width, 4]
+    before: Scene,
+    after: Scene,
+    *,
+    threads: int | None = None,
+    tolerance: float = FLATNESS,
+) -> Float32:
+    """Return what `render` gives for `after`, to the byte, from the `image` that it gave for `before`.
+
+    Only the bands of 16 rows in which some path has changed, come or gone are drawn; `image` stays as it is. Other
+    arguments and errors as in `render`.
+    """
+    from layervec.raster.flatten import BAND_ROWS
+    from layervec.raster.passes import DRAWING, run
+    from layervec.raster.prepare import prepare
+
+    found = np.array(image, dtype=np.float32)
+    if found.ndim != 3 or found.shape[2] != 4:
+        raise ValueError(f"image must have shape [height, width, 4], not {list(found.shape)}.")
+    height, width, _ = found.shape
+    prepared = prepare(after, width, height, tolerance, threads)
+    dirty = np.zeros(len(prepared.cut.load), np.bool_)
+    for low, high in differing(before, after):
+        if high >= 0 and low < height:
+            dirty[int(max(low - tolerance, 0)) // BAND_ROWS : int(min(high + tolerance, height)) // BAND_ROWS + 1] = (
+                True
+            )
+    chosen = prepared.by_cost()
+    run(DRAWING, prepared, np.empty((0, 0, 0), np.float32), None, False, found, threads, chosen[dirty[chosen]])
+    return found
 
 
 def render_with_grad(

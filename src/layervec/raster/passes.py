@@ -401,8 +401,9 @@ def run(
     with_alpha: bool,
     image: Float32,  # [c, h, w], or [h, w, 4] for DRAWING; receives the drawing
     threads: int | None,
+    chosen: Int64 | None = None,  # the bands to work on, all if None
 ) -> tuple[float, Float64, Float64, Float64]:
-    """Run one task over all bands; returns the loss, moments by slot [s, 2], and sums by path, [p, 4] and [p, SUMS].
+    """Run one task over bands; returns the loss, moments by slot [s, 2], and sums by path, [p, 4] and [p, SUMS].
 
     The moments lie in the arena of this thread, until its next run.
     """
@@ -418,6 +419,8 @@ def run(
     ramp_sums.fill(0.0)
     places = _places(prepared)
     nothing = (_chain(0, 0, 0), _triples(0))
+
+    todo = prepared.by_cost() if chosen is None else chosen
 
     def work(position: int, claims: Int64, chosen: Int64, tints: Float32) -> None:
         need = FIRST_LOG
@@ -444,7 +447,7 @@ def run(
             need = max(need, 2 * more)
 
     def shaded_job(number: int, step: int) -> None:
-        chosen, first = prepared.by_cost()[number::step], 0
+        chosen, first = todo[number::step], 0
         while first < len(chosen):
             tints, until = _shaded(prepared, prepared.style[3], first, chosen, places)
             work(-1, np.array([first]), chosen[:until], tints)
@@ -454,10 +457,10 @@ def run(
             first = until
         arena().trim()
 
-    claims, chosen, none = np.zeros(1, np.int64), prepared.by_cost(), np.empty((TINT_ROWS, 0), np.float32)
+    claims, none = np.zeros(1, np.int64), np.empty((TINT_ROWS, 0), np.float32)
 
     def job(_number: int, _step: int) -> None:
-        work(-1, claims, chosen, none)
+        work(-1, claims, todo, none)
         arena().trim()
 
     pool.run(job if prepared.ramps is None else shaded_job, threads)
