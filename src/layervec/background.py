@@ -17,8 +17,11 @@ RIM_SAMPLES = 1000  # pixels of the rim that are compared with each other, at mo
 REACH = 2  # px around the background in which pixels may be mixed with it
 
 
-def dropped(raster: Raster) -> Raster:
-    """Return the picture with its background transparent; the same one where it has none, or is transparent already."""
+def dropped(raster: Raster, *, soft: bool = True) -> Raster:
+    """Return the picture with its background transparent; the same one where it has none, or is transparent already.
+
+    soft: pixels beside it may be mixed with it.
+    """
     if not raster.opaque:
         return raster
     pixels = raster.pixels[..., :3]
@@ -28,7 +31,7 @@ def dropped(raster: Raster) -> Raster:
     outside = _around(((pixels - ground) ** 2).sum(axis=2) <= TOLERANCE**2)
     if outside.all() or not outside.any():
         return raster
-    colours, alpha = _unmixed(pixels, ground, outside)
+    colours, alpha = _unmixed(pixels, ground, outside) if soft else (pixels, (~outside).astype(np.float32))
     return Raster(np.concatenate([colours, alpha[..., None]], axis=2))
 
 

@@ -2,7 +2,8 @@
 
     open -> simplify (-> segment) -> tree -> arrange -> refine (optimize) -> layers -> svg
 
-With the preset `paper` the same, but masks are the tree and errors the refinement (paper.py).
+With the preset `paper` the same, but masks are the tree and errors the refinement (paper.py). Pixel art needs no
+refinement (pixel_art.py).
 
 Stages are pure functions; this file hands one's result to the next, tells `on_event` what happened, and scales
 the drawing to the picture's own size.
@@ -31,6 +32,7 @@ from layervec import (
     models,
     palette,
     paper,
+    pixel_art,
     refine,
     simplify,
     stacking,
@@ -44,6 +46,7 @@ from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
 
+MOST_LOOKED_AT = 1 << 23  # px; larger pictures are not looked at in full size for squares
 FINE_BELOW = 256  # px, longer side; smaller drawings have coordinates in hundredths of a pixel, others in tenths
 
 
@@ -92,19 +95,23 @@ def vectorize(
     colours = palette.given(settings.palette) if settings.palette else None
     with clock.stage("load") as done:
         picture = image.open_picture(source, settings.size)
+        squares = _squares(source, picture, settings)
+        raster = picture.raster if squares is None else squares
         if settings.drop_background:
-            picture = replace(picture, raster=background.dropped(picture.raster))
-        done(picture)
+            raster = background.dropped(raster, soft=squares is None)
+        picture = done(replace(picture, raster=raster))
     with clock.stage("simplify") as done:
-        levels = done(_levels(picture, settings, threads, clock))
+        levels = done([raster] if squares is not None else _levels(picture, settings, threads, clock))
     masks: list[Mask] = []
     if settings.masks or settings.segmenter != "none":
         with clock.stage("segment") as done:
             masks = done(_masks(picture, levels, settings, threads, clock))
     if settings.preset == "paper":
-        fitted = _by_paper(picture.raster, masks, settings, threads, clock)
+        fitted = _by_paper(raster, masks, settings, threads, clock)
+    elif squares is not None:
+        fitted = _by_squares(raster, colours, settings, clock)
     else:
-        fitted = _by_regions(picture.raster, levels, masks, colours, settings, threads, clock)
+        fitted = _by_regions(raster, levels, masks, colours, settings, threads, clock)
     with clock.stage("write") as done:
         drawing = replace(
             _scaled(fitted, picture.width, picture.height),
@@ -187,6 +194,32 @@ def _by_paper(raster: Raster, masks: list[Mask], settings: Settings, threads: in
         done(Arranged(layers.drawing(regions, plan), plan.nodes))
     with clock.stage("refine") as done:
         return done(painter.detailed(sheet).drawing())
+
+
+def _by_squares(raster: Raster, colours: palette.Palette | None, settings: Settings, clock: _Clock) -> Drawing:
+    """Draw pixel art as it is, a pixel of the raster a square."""
+    count = pixel_art.MOST_COLOURS if settings.colors == "any" else settings.colors
+    with clock.stage("tree") as done:
+        regions, plan = pixel_art.plan(raster, settings.most_paths, colours=count, palette=colours)
+        done(regions)
+    drawing = layers.drawing(regions, plan)
+    with clock.stage("arrange") as done:
+        done(Arranged(drawing, plan.nodes))
+    with clock.stage("refine") as done:
+        return done(drawing)
+
+
+def _squares(source: image.Source, picture: image.Picture, settings: Settings) -> Raster | None:
+    """Return the picture with one pixel a square if it is pixel art, or to be drawn as such; else None."""
+    asked = settings.preset == "pixel"
+    if not asked and (settings.preset != "auto" or settings.masks or settings.levels or settings.segmenter != "none"):
+        return None
+    raster: Raster | None = picture.raster
+    if (picture.width, picture.height) != (picture.raster.width, picture.raster.height):
+        large = picture.width * picture.height > MOST_LOOKED_AT
+        raster = image.load(source) if not large and pixel_art.may_be(picture.raster) else None
+    found = None if raster is None else pixel_art.squares(raster)
+    return picture.raster if found is None and asked else found
 
 
 def _levels(picture: image.Picture, settings: Settings, threads: int | None, clock: _Clock) -> list[Raster]:

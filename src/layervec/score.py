@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from layervec import folders, metrics
+from layervec import folders, metrics, pixel_art
 from layervec.agreement import FOUND, Agreement, agreement
 from layervec.errors import InputError
 from layervec.files import reason
@@ -222,9 +222,16 @@ def _agreement(document: _Document, masks: Bool) -> Agreement:
 
 
 def compared(raster: Raster, longest: int = LONGEST) -> Float32:
-    """Return a picture as `score` sees it, its longer side `longest` px, on white: float32 [h, w, 3]."""
+    """Return a picture as `score` sees it, its longer side `longest` px, on white: float32 [h, w, 3].
+
+    Pixel art grows in squares, other pictures smoothly.
+    """
     scale = longest / max(raster.width, raster.height)
-    return over(resize(raster, max(1, round(raster.width * scale)), max(1, round(raster.height * scale))))
+    width, height = max(1, round(raster.width * scale)), max(1, round(raster.height * scale))
+    if scale > 1 and pixel_art.squares(raster) is not None:
+        step = math.ceil(scale)
+        raster = Raster(raster.pixels.repeat(step, axis=0).repeat(step, axis=1))
+    return over(resize(raster, width, height))
 
 
 def render_svg(

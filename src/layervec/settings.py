@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from layervec.errors import InputError
 from layervec.reference_config import translated
 
-Preset = Literal["auto", "paper"]
+Preset = Literal["auto", "pixel", "paper"]
 Quality = Literal["draft", "standard", "best"]
 Gradients = Literal["auto", "on", "off"]
 Simplifier = Literal["classic", "sds"]
@@ -165,8 +165,9 @@ class Settings(BaseModel):
     )
     preset: Preset = Field(
         default="auto",
-        description="auto finds regions by itself; paper follows the recipe of the paper on objects, simplified by sds "
-        "and found by sam unless other options say so: masks become shapes, then errors do.",
+        description="auto looks at the picture; pixel is for pixel art, whose squares are kept as they are; paper "
+        "follows the recipe of the paper on objects, simplified by sds and found by sam unless other options say so: "
+        "masks become shapes, then errors do.",
     )
     paper: Recipe = Field(default=Recipe(), description="How the preset paper goes about it.")
     size: int = Field(
@@ -301,8 +302,10 @@ class Settings(BaseModel):
                         del values[name]
             elif model.exists():
                 values[f"{route}_model"] = model.resolve().name
+        if self.preset != "paper":
+            del values["paper"]
         if self.preset == "auto":
-            del values["preset"], values["paper"]
+            del values["preset"]
         for folder in ("levels", "masks"):
             given = values.pop(folder)
             if given:

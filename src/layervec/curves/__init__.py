@@ -22,6 +22,7 @@ __all__ = [
     "fit",
     "fit_many",
     "flatten",
+    "lattice",
     "mean_deviation",
     "self_crossings",
     "signed_area",
@@ -70,6 +71,20 @@ def fit(mask: Bool, tolerance: float, min_area: float = 0.0) -> Outline:
 def fit_many(masks: Iterable[Bool], tolerance: float, min_area: float = 0.0) -> list[Outline]:
     """Return `fit` of each mask."""
     return [fit(mask, tolerance, min_area) for mask in masks]
+
+
+def lattice(mask: Bool) -> Outline:
+    """Return the border of a mask, bool [h, w], as it is: lines along the cracks between pixels, square corners."""
+    from layervec.curves.contour import lined
+    from layervec.curves.trace import lattice_polygon
+
+    corners, starts, _ = borders(mask)
+    rings = [lined(lattice_polygon(corners[begin:end])) for begin, end in pairwise(starts)]
+    return Outline(
+        np.concatenate([np.zeros((0, 2)), *rings]),
+        np.cumsum([0, *(len(ring) for ring in rings)], dtype=np.int64),
+        np.ones(sum(len(ring) for ring in rings) // 3, np.bool_),
+    )
 
 
 def borders(mask: Bool) -> tuple[Int32, Int64, Float64]:
