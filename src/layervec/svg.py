@@ -391,9 +391,9 @@ def read(text: str | bytes, name: str = "The SVG") -> Drawing:
     items: list[Layer | Shape] = []
     for child in root:
         if child.tag == f"{{{SVG}}}title":
-            title = child.text or ""
+            title = reader.text(child)
         elif child.tag == f"{{{SVG}}}metadata":
-            metadata = child.text or ""
+            metadata = reader.text(child)
         elif child.tag == f"{{{SVG}}}defs":
             reader.definitions(child)
         else:
@@ -538,11 +538,18 @@ class _Reader:
             raise self.refusal(f"a canvas of {width:g} x {height:g} px makes no sense")
         return width, height
 
+    def text(self, element: ET.Element) -> str:
+        if len(element):
+            raise self.refusal(f"its <{local_name(element)}> holds more than text")
+        return element.text or ""
+
     def metadata(self, text: str) -> dict[str, object]:
         try:
-            value = json.loads(text or "{}", parse_constant=_no_constant)
+            value = json.loads(text or "{}", parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise self.refusal("its metadata is not JSON") from error
+        if _depth(value) > MAX_DEPTH:
+            raise self.refusal(f"its metadata is nested deeper than {MAX_DEPTH}")
         if not isinstance(value, dict):
             raise self.refusal("its metadata is not a JSON object")
         return value
@@ -651,6 +658,28 @@ class _Reader:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON. ValueError for one that no float holds, which `write` could not write."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value
+
+
+def _depth(value: object) -> int:
+    """Return how deep lists and objects are nested, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        depth += 1
+    return depth
 
 
 def _channels(colour: str) -> tuple[float, float, float]:
