@@ -84,10 +84,14 @@ def add_detail(
     may = part.mask(region)
     if not may.any():
         raise InputError("The region is smaller than a pixel of the picture.")
-    work = _work(drawing, part, start, may, may, threads, on_progress)
-    found = work.run(paths)
+    for uncut in (True, False):  # edges that the picture does not have only where there is nothing else to add
+        work = _work(drawing, part, start, may, may, threads, on_progress, uncut)
+        found = work.run(paths)
+        if len(found) > len(start) and work.loss(found) < work.loss(start):
+            drawing = _rebuilt(drawing, part, found, [])
+            break
     on_progress(1.0)
-    return drawing if work.loss(found) >= work.loss(start) else _rebuilt(drawing, part, found, [])
+    return drawing
 
 
 def _refitted(
@@ -123,7 +127,14 @@ def _refitted(
 
 
 def _work(
-    drawing: Drawing, part: Crop, start: Flat, may: Bool, free: Bool, threads: int | None, on_progress: OnProgress
+    drawing: Drawing,
+    part: Crop,
+    start: Flat,
+    may: Bool,
+    free: Bool,
+    threads: int | None,
+    on_progress: OnProgress,
+    uncut: bool = False,
 ) -> Touchup:
     homes = {child.id: number for number, layer in enumerate(drawing.root.layers()) for child in layer.children}
     graded = any(not isinstance(shape.paint, Solid) for shape in drawing.shapes())
@@ -133,6 +144,7 @@ def _work(
         may,
         free,
         start,
+        uncut,
         gradient_price=GRADIENT_PRICES["auto" if graded else "off"],
         palette=_palette(drawing),
         threads=threads,

@@ -30,6 +30,9 @@ STEPS = 16  # of the fit after each round
 LAST_STEPS = 10  # of the fit after needless nodes are gone
 TOLERANCE = 1.0  # px, how far first outlines may stray
 LEAST_UNDER = 0.05  # of a region's pixels; a shape seen in less of it does not decide where the region goes
+REACH = 2  # px, how far the smoothing of borders may let a new region grow
+CUT_SHARE = 0.1  # of the outline of a square of its area; a region that is cut along less has its own form
+CUT_CONTRAST = 0.04  # colour distance from which on a cut is an edge that the picture does not have
 DROPPED_AT_ONCE = 0.2  # of the shapes too many, before the rest is judged again
 
 
@@ -78,7 +81,8 @@ class Touchup:
 
     pixels: float32 [h, w, c], the picture. homes: int64 [n], number of the layer of each shape at first; new shapes
     keep to the layer that is seen where they lie. may: bool [h, w], where new shapes may lie. free: bool [h, w], where
-    the picture counts; elsewhere the drawing as it was does. bases: numbers of shapes that others lie on, which go only
+    the picture counts; elsewhere the drawing as it was does. uncut: leave regions alone that the border of `may` would
+    cut off in plain sight. bases: numbers of shapes that others lie on, which go only
     where there are too many. kept: those that are never dropped.
     """
 
@@ -87,6 +91,7 @@ class Touchup:
     may: Bool
     free: Bool
     start: Flat
+    uncut: bool = False
     bases: Sequence[int] = ()
     kept: Sequence[int] = ()
     gradient_price: float = np.inf
@@ -137,7 +142,26 @@ class Touchup:
         for node in found.objects:
             inside[node : found.last[node]] = True
         plain = RegionTree(found.labels, found.parent, found.last, found.cost)
-        return plain, inside if inside.any() else np.ones(len(found), dtype=bool)
+        inside |= not inside.any()
+        return plain, inside & ~self._cut(plain) if self.uncut else inside
+
+    def _cut(self, regions: RegionTree) -> Bool:
+        """Tell which nodes have a good part of their border where `may` ends, and differ from what is beyond: [m]."""
+        h, w, channels = self.target.shape
+        beyond = np.zeros((h, w, channels + 2))  # sums over neighbours not in `may`: colour, its square, 1
+        around = np.concatenate([self.target, (self.target**2).sum(axis=2, keepdims=True), np.ones((h, w, 1))], axis=2)
+        around[self.may] = 0.0
+        for axis in (0, 1):
+            ahead, back = np.moveaxis(beyond, axis, 0), np.moveaxis(around, axis, 0)
+            ahead[1:] += back[:-1]
+            ahead[:-1] += back[1:]
+        beyond *= self.may[..., None]
+        sums = tree.node_sums(regions, np.concatenate([self.target, np.ones((h, w, 1)), beyond], axis=2))
+        area = sums[:, channels]
+        mean, colour = sums[:, :channels] / area[:, None], sums[:, channels + 1 : -2]
+        square, sides = sums[:, -2], sums[:, -1]
+        contrast = (mean**2).sum(axis=1) * sides - 2 * (mean * colour).sum(axis=1) + square
+        return np.asarray((sides > CUT_SHARE * 4 * np.sqrt(area)) & (contrast > CUT_CONTRAST**2 * sides))
 
     def _fitted(self, flat: Flat, steps: int, first_step: float) -> Flat:
         def on_step(step: int, _: float) -> None:
@@ -248,6 +272,8 @@ class Touchup:
 
     def _masks(self, flat: Flat, owner: Int32, nodes: Int64, new: Fit, under: Int64, order: Int64) -> list[Bool]:
         """The masks to draw for new regions: borders smoothed, and running on a little under what is painted above."""
+        import cv2
+
         count = len(flat)
         region = arrange.seen(self.tree, nodes)
         region = np.where(self.may & (owner <= np.append(under, -1)[region]), region, -1)
@@ -257,7 +283,9 @@ class Touchup:
         for fit, part in ((flat.fit, slice(0, count)), (new, slice(count, -1))):
             colours[part] = ramps.premultiplied(fit.paints, fit.ramps, self.target.shape[2])
         shown = np.where(region >= 0, count + region, np.where(owner >= 0, owner, count + len(nodes))).astype(np.int32)
-        shown = settle(shown, self.target, colours, STIFFNESS, SETTLE_ROUNDS)
+        # Regions would run on through all that they suit better than what is drawn, up to where `may` ends.
+        near = cv2.dilate((region >= 0).astype(np.uint8), np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
+        shown = np.where(near, settle(shown, self.target, colours, STIFFNESS, SETTLE_ROUNDS), shown).astype(np.int32)
         # Where each thing that is seen lies: between two shapes that were there, new ones by their order.
         height = np.concatenate([np.arange(count, dtype=np.float64), under + (place + 1.0) / (len(nodes) + 1), [-1.0]])
         opaque = np.concatenate([flat.fit.paints[:, 3], new.paints[:, 3], [0.0]]) >= 1.0
