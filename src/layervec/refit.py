@@ -182,10 +182,11 @@ def _rebuilt(drawing: Drawing, part: Crop, found: Flat, old: list[Shape]) -> Dra
         made[i] = Shape(name, outline, crop.painted(fit, i), rank, even_odd=outline.contours > 1)
     made = dict(zip(made, _ranked(drawing, list(made.values()), old), strict=True))
     changed: dict[str, list[Shape]] = {shape.id: [] for shape in old}
+    anchors = set(found.anchor[found.source < 0].tolist())
     for i, anchor in enumerate(found.anchor.tolist()):
-        if i in made and anchor >= 0:
+        if anchor >= 0 and (i in made or anchor in anchors):
             home = part.shapes[anchor]
-            changed.setdefault(home.id, [home]).append(made[i])
+            changed.setdefault(home.id, []).append(made.get(i, home))
     front = [made[i] for i in made if found.anchor[i] < 0]
     result = edit.replaced(drawing, changed)
     if front:

@@ -41,7 +41,8 @@ class Flat:
     """Shapes of a part, back to front.
 
     fit: their outlines and paints. source: int64 [k], number of the shape that each was at first, -1 for new ones.
-    anchor: int64 [k], for new ones the shape at first that they lie right above, -1 above all; else its own number.
+    anchor: int64 [k], for new ones the shape at first whose layer they are in, right above or below it, -1 for none;
+    else its own number.
     node: int64 [k], the node of new ones in the tree of the part, else -1. moving: bool [k], what may change.
     """
 
@@ -132,8 +133,8 @@ class Touchup:
 
     def _regions(self) -> tuple[RegionTree, Bool]:
         """The tree of the part, in which each home is a region, and which nodes lie in one home: bool [m]."""
-        owner = crop.seen(self.start.fit, self.pixels.shape[1], self.pixels.shape[0], self.threads)
-        home = np.where(owner >= 0, np.append(self.homes, -1)[owner], -1)
+        owner, around = self._seen(self.start.fit)
+        home = 2 * np.append(self.homes, -1)[around] + (owner != around)  # what shows through a hole is a home as well
         masks = [Mask(self.may & (home == i), 1.0, 0) for i in np.unique(home[self.may])]
         rgba = np.ones((*self.target.shape[:2], 4), dtype=np.float32)
         rgba[..., : self.target.shape[2]] = self.target
@@ -244,39 +245,51 @@ class Touchup:
 
     def _inserted(self, flat: Flat, nodes: Int64, new: Fit) -> Flat:
         """Draw the outlines of new regions and put them where they belong."""
-        h, w = self.target.shape[:2]
-        owner = crop.seen(flat.fit, w, h, self.threads)
+        owner, around = self._seen(flat.fit)
         stacked = arrange.stack(self.tree, nodes)
         parents = arrange.nest(self.tree, nodes)
-        under = np.empty(len(nodes), dtype=np.int64)  # index in `flat` of the shape that each goes right above
+        level, anchor = np.empty(len(nodes)), np.empty(len(nodes), dtype=np.int64)
         for i in stacked:
-            under[i] = self._under(flat, owner, int(nodes[i]))
-            if parents[i] >= 0:
-                under[i] = max(under[i], under[parents[i]])
-        order = stacked[np.argsort(under[stacked], kind="stable")]
-        masks = self._masks(flat, owner, nodes, new, under, order)
+            level[i], anchor[i] = self._above(flat, owner, around, int(nodes[i]))
+            if parents[i] >= 0 and level[parents[i]] > level[i]:
+                level[i], anchor[i] = level[parents[i]], anchor[parents[i]]
+        order = stacked[np.argsort(level[stacked], kind="stable")]
+        masks = self._masks(flat, owner, nodes, new, level, order)
         from layervec import curves
 
         outlines = pool.each(lambda mask: curves.fit(mask, TOLERANCE, SPECK_AREA), masks, self.threads)
-        return _laid_in(flat, nodes, new, under, order, outlines)
+        return _laid_in(flat, nodes, new, level, anchor, order, outlines)
 
-    def _under(self, flat: Flat, owner: Int32, node: int) -> int:
-        """The front one of the shapes seen in a region that are of the home most seen there; k where nothing is."""
-        there = owner[(self.tree.labels >= node) & (self.tree.labels < self.tree.last[node]) & self.may]
-        counts = np.bincount(there[there >= 0], minlength=len(flat))
-        if 2 * counts.sum() <= len(there):
-            return len(flat)
+    def _seen(self, fit: Fit) -> tuple[Int32, Int32]:
+        """Which shape is seen at each pixel, and which one if small holes were none: int32 [h, w], -1 for nothing."""
+        h, w = self.target.shape[:2]
+        return crop.seen(fit, w, h, self.threads), crop.seen(crop.without_holes(fit), w, h, self.threads)
+
+    def _above(self, flat: Flat, owner: Int32, around: Int32, node: int) -> tuple[float, int]:
+        """Where a region goes, as an index in `flat` and a half, and the number of the shape that it goes next to.
+
+        That is the front one of those which the region lies in and which are of the home that most of it lies in;
+        above it, or below where the region fills a hole of it. Above all, next to -1, where nothing is.
+        """
+        there = (self.tree.labels >= node) & (self.tree.labels < self.tree.last[node]) & self.may
+        counts = np.bincount(around[there & (around >= 0)], minlength=len(flat))
+        if 2 * counts.sum() <= np.count_nonzero(there):
+            return len(flat) + 0.5, -1
         home = np.append(self.homes, -1)[flat.anchor]
         main = home == max(np.unique(home), key=lambda i: int(counts[home == i].sum()))
-        return int(np.flatnonzero(main & (counts >= min(LEAST_UNDER * len(there), counts[main].max())))[-1])
+        enough = min(LEAST_UNDER * np.count_nonzero(there), counts[main].max())
+        front = int(np.flatnonzero(main & (counts >= enough))[-1])
+        fills = there & (around == front) & (owner != front)
+        below = 2 * np.count_nonzero(fills) > counts[front]
+        return front + (-0.5 if below else 0.5), int(flat.anchor[front])
 
-    def _masks(self, flat: Flat, owner: Int32, nodes: Int64, new: Fit, under: Int64, order: Int64) -> list[Bool]:
+    def _masks(self, flat: Flat, owner: Int32, nodes: Int64, new: Fit, level: Float64, order: Int64) -> list[Bool]:
         """The masks to draw for new regions: borders smoothed, and running on a little under what is painted above."""
         import cv2
 
         count = len(flat)
         region = arrange.seen(self.tree, nodes)
-        region = np.where(self.may & (owner <= np.append(under, -1)[region]), region, -1)
+        region = np.where(self.may & (owner <= np.append(level, -1.0)[region]), region, -1)
         place = np.empty(len(nodes), dtype=np.int64)
         place[order] = np.arange(len(nodes))
         colours = np.zeros((count + len(nodes) + 1, 3, self.target.shape[2]), dtype=np.float32)  # the last is nothing
@@ -287,7 +300,7 @@ class Touchup:
         near = cv2.dilate((region >= 0).astype(np.uint8), np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
         shown = np.where(near, settle(shown, self.target, colours, STIFFNESS, SETTLE_ROUNDS), shown).astype(np.int32)
         # Where each thing that is seen lies: between two shapes that were there, new ones by their order.
-        height = np.concatenate([np.arange(count, dtype=np.float64), under + (place + 1.0) / (len(nodes) + 1), [-1.0]])
+        height = np.concatenate([np.arange(count, dtype=np.float64), level + 0.4 * place / len(nodes), [-1.0]])
         opaque = np.concatenate([flat.fit.paints[:, 3], new.paints[:, 3], [0.0]]) >= 1.0
         inside = np.zeros((len(nodes), count + len(nodes) + 1), dtype=bool)
         for i, node in enumerate(nodes):
@@ -314,12 +327,19 @@ def _run_on(part: Bool, above: Bool, shown: Int32) -> Bool:
     return mask
 
 
-def _laid_in(flat: Flat, nodes: Int64, new: Fit, under: Int64, order: Int64, outlines: Sequence[Outline]) -> Flat:
+def _laid_in(
+    flat: Flat,
+    nodes: Int64,
+    new: Fit,
+    level: Float64,
+    anchor: Int64,
+    order: Int64,
+    outlines: Sequence[Outline],
+) -> Flat:
     """Return the shapes with new ones between them; regions that vanished in drawing are left out."""
     drawn = np.array([i for i in order if outlines[i].contours], dtype=np.int64)
     blank = np.full(len(drawn), -1, dtype=np.int64)
     paints = Fit(tuple(outlines[i] for i in drawn), new.paints[drawn], ramps.only(new.ramps, drawn))
-    anchor = np.append(flat.anchor, -1)[under[drawn]]
-    fresh = Flat(paints, blank, anchor, nodes[drawn], np.ones(len(drawn), dtype=bool))
-    keys = np.concatenate([np.arange(len(flat)), under[drawn] + 0.5])
+    fresh = Flat(paints, blank, anchor[drawn], nodes[drawn], np.ones(len(drawn), dtype=bool))
+    keys = np.concatenate([np.arange(len(flat)), level[drawn]])
     return flat.joined(fresh).only(np.argsort(keys, kind="stable"))
