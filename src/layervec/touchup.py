@@ -122,8 +122,7 @@ class Touchup:
                 flat = self._fitted(grown, STEPS, STEP if grown is not flat else LATER_STEP)
         if not flat.moving.any():
             return flat
-        flat = replace(flat, fit=self._thinned(flat))
-        return self._pruned(self._fitted(flat, LAST_STEPS, LATER_STEP))
+        return self._pruned(self._fitted(self._thinned(flat), LAST_STEPS, LATER_STEP))
 
     def loss(self, flat: Flat) -> float:
         """Squared error of a drawing, where the picture counts and what it changed elsewhere."""
@@ -183,9 +182,11 @@ class Touchup:
         self._done += steps
         return replace(flat, fit=fit)
 
-    def _thinned(self, flat: Flat) -> Fit:
+    def _thinned(self, flat: Flat) -> Flat:
+        """Drop needless nodes of new shapes. Others have lost theirs already, and would lose more each time."""
         height, width = self.target.shape[:2]
-        return drop_nodes(flat.fit, width, height, NODE_PRICE, moving=flat.moving, threads=self.threads)
+        new = flat.node >= 0
+        return replace(flat, fit=drop_nodes(flat.fit, width, height, NODE_PRICE, moving=new, threads=self.threads))
 
     def _worth(self, flat: Flat, kept: Sequence[int]) -> Float64:
         """Squared error that dropping each shape adds; infinite for those kept, by number, and what may not move."""
