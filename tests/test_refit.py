@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,8 +194,8 @@ def test_detail_falls_inside_a_region_and_all_else_stays(x, y, radius, paths):
     old, found = error(before, picture), error(after, picture)
     assert found[region].sum() < old[region].sum() or not new
     assert found[~region].sum() <= 1.02 * old[~region].sum()
-    change = np.abs(shown(after) - shown(before)).max(axis=2)[~region]
-    assert (change > 0.15).sum() <= 0.05 * 2 * np.pi * radius  # a hard brush may cost a few pixels of its rim a little
+    beyond = ~spot(before, x, y, radius + 2)  # a hard brush may cost the pixels of its rim a little
+    assert np.abs(shown(after) - shown(before))[beyond].max(initial=0.0) < 0.08
 
 
 def test_detail_goes_into_the_layer_that_it_lies_in():
@@ -396,3 +397,16 @@ def test_a_mask_is_cut_like_the_picture():
         picture = raster(np.kron(region, np.ones((factor, factor)))[..., None] * np.ones(3))
         part = crop.cut(drawing, picture, (30, 20, 60, 40))
         np.testing.assert_array_equal(part.mask(region), part.pixels[..., 0] > 0.5)
+
+
+def test_the_guide_runs(tmp_path, monkeypatch):
+    guide = Path(__file__).parent.parent / "docs" / "editing.md"
+    (tmp_path / "examples").symlink_to(guide.parent.parent / "examples")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", guide.read_text(), flags=re.DOTALL):
+        exec(compile(code, str(guide), "exec"), names)
+    drawing = svg.read((tmp_path / "edited.svg").read_bytes())
+    is_whole(drawing)
+    assert len(drawing.shapes()) > 60
+    assert "front" in [layer.name for layer in drawing.root.layers()]

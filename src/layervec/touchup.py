@@ -33,6 +33,7 @@ LEAST_UNDER = 0.05  # of a region's pixels; a shape seen in less of it does not 
 REACH = 2  # px, how far the smoothing of borders may let a new region grow
 CUT_SHARE = 0.1  # of the outline of a square of its area; a region that is cut along less has its own form
 CUT_CONTRAST = 0.04  # colour distance from which on a cut is an edge that the picture does not have
+LEAK = 0.05  # most change of a channel more than a pixel beyond what may change
 DROPPED_AT_ONCE = 0.2  # of the shapes too many, before the rest is judged again
 
 
@@ -105,8 +106,8 @@ class Touchup:
     _done: int = 0
 
     def __post_init__(self) -> None:
-        before = crop.drawn(self.start.fit, self.pixels, self.threads)
-        self.target = np.where(self.free[..., None], self.pixels, before).astype(np.float32)
+        self._before = crop.drawn(self.start.fit, self.pixels, self.threads)
+        self.target = np.where(self.free[..., None], self.pixels, self._before).astype(np.float32)
         self._planar = np.ascontiguousarray(np.moveaxis(self.target, 2, 0))
         self.tree, self.allowed = self._regions()
 
@@ -122,7 +123,7 @@ class Touchup:
                 flat = self._fitted(grown, STEPS, STEP if grown is not flat else LATER_STEP)
         if not flat.moving.any():
             return flat
-        return self._pruned(self._fitted(self._thinned(flat), LAST_STEPS, LATER_STEP))
+        return self._contained(self._pruned(self._fitted(self._thinned(flat), LAST_STEPS, LATER_STEP)))
 
     def loss(self, flat: Flat) -> float:
         """Squared error of a drawing, where the picture counts and what it changed elsewhere."""
@@ -213,6 +214,25 @@ class Touchup:
                 break
             flat = flat.only(np.arange(len(flat)) != weakest)
         return flat
+
+    def _contained(self, flat: Flat) -> Flat:
+        """Drop new shapes that show beyond the rim of what may change, one after another, the worst first."""
+        import cv2
+
+        rim = cv2.dilate(self.free.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        while True:
+            change = np.where(rim, 0.0, self._change(flat))
+            y, x = divmod(int(change.argmax()), change.shape[1])
+            near = [i for i in np.flatnonzero(flat.source < 0).tolist() if _spans(flat.fit.outlines[i], x, y)]
+            if change[y, x] <= LEAK or not near:
+                return flat
+            without = [flat.only(np.arange(len(flat)) != i) for i in near]
+            flat = without[int(np.argmin([self._change(left)[y, x] for left in without]))]
+
+    def _change(self, flat: Flat) -> Float32:
+        """Largest change of a channel since the start: float32 [h, w]."""
+        now = crop.drawn(flat.fit, self.pixels, self.threads)
+        return np.asarray(np.abs(now - self._before).max(axis=2))
 
     def _exchanged(self, flat: Flat, budget: int) -> Flat:
         """Add the regions that gain most, also in place of shapes that are worth less; the same value if none does."""
@@ -326,6 +346,12 @@ def _run_on(part: Bool, above: Bool, shown: Int32) -> Bool:
         over = above[shown[window]]
         mask[window] = arrange.run_under(part[window], over, over, OVERLAP, OVERLAP)
     return mask
+
+
+def _spans(outline: Outline, x: int, y: int) -> bool:
+    """Tell whether a pixel lies among the points of an outline, or next to them."""
+    low, high = outline.points.min(axis=0) - 1.0, outline.points.max(axis=0) + 1.0
+    return bool(low[0] <= x + 0.5 <= high[0] and low[1] <= y + 0.5 <= high[1])
 
 
 def _laid_in(
