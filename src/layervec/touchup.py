@@ -3,8 +3,8 @@
 The work on flat shapes back to front: which region is worth a shape, which shape is worth its place, what moves. What
 may change is told by pixels: elsewhere the drawing is its own target, so that whatever leaks there counts as an
 error. Candidates are nodes of a region tree of the part, priced by what the drawing still gets wrong; shapes that are
-there by what drawing without them costs. Where a new shape goes is
-insertion.py's. Knows shapes and pixels; no names, files, or why it is asked.
+there by what drawing without them costs. Where a new shape goes is known to insertion.py. Knows shapes and pixels; no
+names, files, or why it is asked.
 """
 
 from __future__ import annotations
