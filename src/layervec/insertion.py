@@ -16,6 +16,7 @@ from layervec import arrange, crop, pool, ramps, tree
 from layervec.arrange import OVERLAP, SETTLE_ROUNDS, SPECK_AREA, STIFFNESS
 from layervec.borders import settle
 from layervec.image import straight
+from layervec.objects import LEAST_AREA
 from layervec.optimize import Fit
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, Raster, RegionTree
@@ -101,7 +102,8 @@ class Ground:
         """The tree of the part, in which each home is a region, and which nodes may be added: bool [m]."""
         owner, around = self._seen(start.fit)
         home = 2 * np.append(self.homes, -1)[around] + (owner != around)  # what shows through a hole is a home as well
-        masks = [Mask(self.may & (home == i), 1.0, 0) for i in np.unique(home[self.may])]
+        homes, sizes = np.unique(home[self.may], return_counts=True)
+        masks = [Mask(self.may & (home == i), 1.0, 0) for i in homes[sizes >= LEAST_AREA]]
         rgba = np.ones((*self.target.shape[:2], 4), dtype=np.float32)
         rgba[..., : self.target.shape[2]] = self.target
         found = tree.build(Raster(straight(rgba)), [], masks=masks, threads=self.threads)
@@ -133,7 +135,8 @@ class Ground:
     def _seen(self, fit: Fit) -> tuple[Int32, Int32]:
         """Which shape is seen at each pixel, and which one if small holes were none: int32 [h, w], -1 for nothing."""
         h, w = self.target.shape[:2]
-        return crop.seen(fit, w, h, self.threads), crop.seen(crop.without_holes(fit), w, h, self.threads)
+        owner, closed = crop.seen(fit, w, h, self.threads), crop.without_holes(fit)
+        return owner, owner if closed is fit else crop.seen(closed, w, h, self.threads)
 
     def _above(self, flat: Flat, owner: Int32, around: Int32, node: int) -> tuple[float, int]:
         """Where a region goes, as an index in `flat` and a half, and the number of the shape that it goes next to.
