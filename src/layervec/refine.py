@@ -18,6 +18,7 @@ from layervec.arrange import Plan, add_outlines, nest, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
 from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
+from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
 from layervec.palette import Palette
 from layervec.settings import Effort
@@ -27,7 +28,8 @@ FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest 
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
-NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
+import os
+NODE_PRICE = float(os.environ.get('NP','0.65'))  # squared error over all channels, px, that a node must save to stay
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
@@ -136,7 +138,7 @@ class _Run:
             subsets = _subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
             self.palette = self._renewed(fit, subsets)
-            return optimize(
+            fitted = optimize(
                 fit,
                 self.target,
                 steps,
@@ -147,6 +149,11 @@ class _Run:
                 threads=self.threads,
                 on_step=on_step,
             )
+            import os
+            self.fits = getattr(self, "fits", 0) + 1
+            if self.fits < int(os.environ.get("FROM", "1")):
+                return fitted
+            return mended(fitted, self.target, NODE_PRICE*float(os.environ.get('SHED','1')), subsets=subsets, threads=self.threads)
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)

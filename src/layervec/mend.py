@@ -1,0 +1,166 @@
+"""Keep outlines clean between fits: no crossings, and no contour that is not worth its nodes.
+
+A fit moves the sides of thin shapes past each other. What it leaves there is cut up (curves/untangle.py), and each
+piece and each hole is then priced by the exact error of drawing without it. Knows outlines and the rasteriser's
+answers; knows no trees, layers or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from layervec import ramps
+from layervec.optimize import Fit
+from layervec.types import Bool, Float32, Float64, Int64, Outline
+
+
+def mended(
+    fit: Fit,
+    target: Float32,
+    price: float,
+    *,
+    subsets: Sequence[tuple[Bool, float]],
+    threads: int | None = None,
+) -> Fit:
+    """Return the fit with simple outlines, without contours that save less than `price` squared error a node.
+
+    target: as in `optimize`. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each.
+    """
+    return without_holes(without_pieces(simple(fit), target, price, subsets, threads), target, price, subsets, threads)
+
+
+def simple(fit: Fit) -> Fit:
+    """Return the fit without outlines that cross themselves."""
+    from layervec.curves import crossing
+    from layervec.curves.untangle import untangled
+
+    outlines = list(fit.outlines)
+    for i in np.flatnonzero(crossing(outlines)):
+        outlines[i] = untangled(outlines[i], even_odd=outlines[i].contours > 1)
+    return replace(fit, outlines=tuple(outlines))
+
+
+def without_pieces(
+    fit: Fit, target: Float32, price: float, subsets: Sequence[tuple[Bool, float]], threads: int | None
+) -> Fit:
+    """Drop the pieces of shapes, with their holes, that are not worth their nodes; each shape keeps its best one."""
+    groups = [_pieces(outline) for outline in fit.outlines]
+    if all(len(pieces) < 2 for pieces in groups):
+        return fit
+    parts = [(i, piece) for i, pieces in enumerate(groups) for piece in pieces]
+    owner = np.array([i for i, _ in parts])
+    outlines = tuple(_contours(fit.outlines[i], piece) for i, piece in parts)
+    apart = Fit(outlines, fit.paints[owner], ramps.only(fit.ramps, owner))
+    worth = _worth(apart, owner, target, subsets, threads)
+    cost = price * np.array([outline.segments for outline in outlines])
+    best = np.zeros(len(parts), dtype=bool)
+    best[[begin + int(np.argmax(worth[begin:end])) for begin, end in _runs(owner)]] = True
+    kept = best | (worth >= cost)
+    found = list(fit.outlines)
+    for begin, end in _runs(owner):
+        if not kept[begin:end].all():
+            chosen = np.concatenate([parts[j][1] for j in range(begin, end) if kept[j]])
+            found[owner[begin]] = _contours(fit.outlines[owner[begin]], np.sort(chosen))
+    return replace(fit, outlines=tuple(found))
+
+
+def without_holes(
+    fit: Fit, target: Float32, price: float, subsets: Sequence[tuple[Bool, float]], threads: int | None
+) -> Fit:
+    """Fill the holes that are not worth their nodes."""
+    holes = [(i, c) for i, outline in enumerate(fit.outlines) for c in _holes(outline)]
+    if not holes:
+        return fit
+    outlines, owner = [], []
+    for i, outline in enumerate(fit.outlines):
+        own = [c for j, c in holes if j == i]
+        outlines += [outline, *(_contours(outline, np.array([c])) for c in own)]
+        owner += [i] * (1 + len(own))
+    order = np.array(owner)
+    filled = Fit(tuple(outlines), fit.paints[order], ramps.only(fit.ramps, order))
+    is_hole = np.concatenate([[False], order[1:] == order[:-1]])
+    harm = _worth(filled, order, target, subsets, threads, sign=-1.0)[is_hole]
+    found = list(fit.outlines)
+    for i in {i for i, _ in holes}:
+        outline = fit.outlines[i]
+        drop = [c for (j, c), value in zip(holes, harm, strict=True) if j == i and value < price * _size(outline, c)]
+        found[i] = _contours(outline, np.setdiff1d(np.arange(outline.contours), drop))
+    return replace(fit, outlines=tuple(found))
+
+
+def _worth(
+    fit: Fit,
+    owner: Int64,
+    target: Float32,
+    subsets: Sequence[tuple[Bool, float]],
+    threads: int | None,
+    sign: float = 1.0,
+) -> Float64:
+    """Return the squared error that each path removes (sign -1: adds), [p], weighted over the subsets of its owners.
+
+    Only in the first subset, the whole drawing, can it be below 0: harm to a simpler one is no reason for a change.
+    """
+    from layervec import raster
+
+    worth = np.zeros(len(owner))
+    for number, (shown, weight) in enumerate(subsets):
+        on = shown[owner]
+        removed = sign * raster.survey(fit.only(on).scene(), target, threads=threads).removal
+        worth[on] += weight * (np.maximum(removed, 0.0) if number else removed)
+    return worth
+
+
+def _runs(owner: Int64) -> list[tuple[int, int]]:
+    ends = np.flatnonzero(np.diff(owner, append=-1)) + 1
+    return list(pairwise([0, *ends.tolist()]))
+
+
+def _size(outline: Outline, contour: int) -> int:
+    """Nodes of a contour."""
+    return int(outline.starts[contour + 1] - outline.starts[contour]) // 3
+
+
+def _areas(outline: Outline) -> Float64:
+    from layervec.curves.edit import area, controls
+
+    return np.array([area(controls(outline.points[a:b])) for a, b in pairwise(outline.starts)])
+
+
+def _holes(outline: Outline) -> list[int]:
+    """Return the contours that are holes; those run the other way round."""
+    return [] if outline.contours < 2 else np.flatnonzero(_areas(outline) < 0).tolist()
+
+
+def _pieces(outline: Outline) -> list[Int64]:
+    """Return the contours of each piece: one that runs clockwise, and the holes in it."""
+    if outline.contours < 2:
+        return [np.arange(outline.contours)]
+    from layervec.curves.untangle import holds, rings
+
+    parts = rings(outline)
+    areas = np.array([ring.area for ring in parts])
+    outer = np.flatnonzero(areas > 0)
+    if len(outer) < 2:
+        return [np.arange(outline.contours)]
+    home = {int(i): [int(i)] for i in outer}
+    for hole in np.flatnonzero(areas <= 0):
+        around = [i for i in outer if holds(parts[i].polygon, parts[hole].polygon)]
+        smallest = min(around, key=lambda i: areas[i]) if around else outer[np.argmax(areas[outer])]
+        home[int(smallest)].append(int(hole))
+    return [np.array(sorted(piece)) for piece in home.values()]
+
+
+def _contours(outline: Outline, chosen: Int64) -> Outline:
+    """Return some of an outline's contours."""
+    if len(chosen) == outline.contours:
+        return outline
+    spans = [(int(outline.starts[c]), int(outline.starts[c + 1])) for c in chosen]
+    return Outline(
+        np.concatenate([outline.points[a:b] for a, b in spans]),
+        np.cumsum([0, *(b - a for a, b in spans)], dtype=np.int64),
+        np.concatenate([outline.straight[a // 3 : b // 3] for a, b in spans]),
+    )
