@@ -124,34 +124,32 @@ def _size(outline: Outline, contour: int) -> int:
     return int(outline.starts[contour + 1] - outline.starts[contour]) // 3
 
 
-def _areas(outline: Outline) -> Float64:
-    from layervec.curves.edit import area, controls
+def _nesting(outline: Outline) -> Bool:
+    """Tell which contours lie in which: bool [c, c], [i, j]: j lies in i."""
+    count = outline.contours
+    nested = np.zeros((count, count), dtype=bool)
+    if count > 1:
+        from layervec.curves.untangle import holds, rings
 
-    return np.array([area(controls(outline.points[a:b])) for a, b in pairwise(outline.starts)])
+        parts = rings(outline)
+        polygons, areas = [ring.polygon for ring in parts], np.abs([ring.area for ring in parts])
+        for i, j in zip(*np.nonzero(areas[:, None] > areas), strict=True):
+            nested[i, j] = holds(polygons[i], polygons[j])
+    return nested
 
 
 def _holes(outline: Outline) -> list[int]:
-    """Return the contours that are holes; those run the other way round."""
-    return [] if outline.contours < 2 else np.flatnonzero(_areas(outline) < 0).tolist()
+    """Return the contours that are holes, by nesting (after a fit one may run either way), with nothing in them."""
+    nested = _nesting(outline)
+    return np.flatnonzero((nested.sum(axis=0) % 2 == 1) & ~nested.any(axis=1)).tolist()
 
 
 def _pieces(outline: Outline) -> list[Int64]:
-    """Return the contours of each piece: one that runs clockwise, and the holes in it."""
-    if outline.contours < 2:
-        return [np.arange(outline.contours)]
-    from layervec.curves.untangle import holds, rings
-
-    parts = rings(outline)
-    areas = np.array([ring.area for ring in parts])
-    outer = np.flatnonzero(areas > 0)
-    if len(outer) < 2:
-        return [np.arange(outline.contours)]
-    home = {int(i): [int(i)] for i in outer}
-    for hole in np.flatnonzero(areas <= 0):
-        around = [i for i in outer if holds(parts[i].polygon, parts[hole].polygon)]
-        smallest = min(around, key=lambda i: areas[i]) if around else outer[np.argmax(areas[outer])]
-        home[int(smallest)].append(int(hole))
-    return [np.array(sorted(piece)) for piece in home.values()]
+    """Return the contours of each piece: one that bounds it and the holes in it."""
+    nested = _nesting(outline)
+    depth = nested.sum(axis=0)
+    inner = nested & (depth[None] == depth[:, None] + 1)
+    return [np.flatnonzero(inner[i] | (np.arange(len(depth)) == i)) for i in np.flatnonzero(depth % 2 == 0)]
 
 
 def _contours(outline: Outline, chosen: Int64) -> Outline:
