@@ -1,7 +1,7 @@
 """Keep outlines clean between fits: no crossings, and no contour that is not worth its nodes.
 
 A fit moves the sides of thin shapes past each other. What it leaves there is cut up (curves/untangle.py), and each
-piece and each hole is then priced by the exact error of drawing without it. Knows outlines and the rasteriser's
+piece is then priced by the exact error of drawing without it. Knows outlines and the rasteriser's
 answers; knows no trees, layers or files.
 """
 
@@ -30,7 +30,7 @@ def mended(
 
     target: as in `optimize`. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each.
     """
-    return without_holes(without_pieces(simple(fit), target, price, subsets, threads), target, price, subsets, threads)
+    return without_pieces(simple(fit), target, price, subsets, threads)
 
 
 def simple(fit: Fit) -> Fit:
@@ -68,48 +68,19 @@ def without_pieces(
     return replace(fit, outlines=tuple(found))
 
 
-def without_holes(
-    fit: Fit, target: Float32, price: float, subsets: Sequence[tuple[Bool, float]], threads: int | None
-) -> Fit:
-    """Fill the holes that are not worth their nodes."""
-    holes = [(i, c) for i, outline in enumerate(fit.outlines) for c in _holes(outline)]
-    if not holes:
-        return fit
-    outlines, owner = [], []
-    for i, outline in enumerate(fit.outlines):
-        own = [c for j, c in holes if j == i]
-        outlines += [outline, *(_contours(outline, np.array([c])) for c in own)]
-        owner += [i] * (1 + len(own))
-    order = np.array(owner)
-    filled = Fit(tuple(outlines), fit.paints[order], ramps.only(fit.ramps, order))
-    is_hole = np.concatenate([[False], order[1:] == order[:-1]])
-    harm = _worth(filled, order, target, subsets, threads, sign=-1.0)[is_hole]
-    found = list(fit.outlines)
-    for i in {i for i, _ in holes}:
-        outline = fit.outlines[i]
-        drop = [c for (j, c), value in zip(holes, harm, strict=True) if j == i and value < price * _size(outline, c)]
-        found[i] = _contours(outline, np.setdiff1d(np.arange(outline.contours), drop))
-    return replace(fit, outlines=tuple(found))
-
-
 def _worth(
-    fit: Fit,
-    owner: Int64,
-    target: Float32,
-    subsets: Sequence[tuple[Bool, float]],
-    threads: int | None,
-    sign: float = 1.0,
+    fit: Fit, owner: Int64, target: Float32, subsets: Sequence[tuple[Bool, float]], threads: int | None
 ) -> Float64:
-    """Return the squared error that each path removes (sign -1: adds), [p], weighted over the subsets of its owners.
+    """Return the squared error that each path removes, [p], weighted over the subsets of its owners.
 
-    Only in the first subset, the whole drawing, can it be below 0: harm to a simpler one is no reason for a change.
+    Only in the first subset, the whole drawing, can it be below 0: harm to a simpler one is no reason to go.
     """
     from layervec import raster
 
     worth = np.zeros(len(owner))
     for number, (shown, weight) in enumerate(subsets):
         on = shown[owner]
-        removed = sign * raster.survey(fit.only(on).scene(), target, threads=threads).removal
+        removed = raster.survey(fit.only(on).scene(), target, threads=threads).removal
         worth[on] += weight * (np.maximum(removed, 0.0) if number else removed)
     return worth
 
@@ -138,14 +109,11 @@ def _nesting(outline: Outline) -> Bool:
     return nested
 
 
-def _holes(outline: Outline) -> list[int]:
-    """Return the contours that are holes, by nesting (after a fit one may run either way), with nothing in them."""
-    nested = _nesting(outline)
-    return np.flatnonzero((nested.sum(axis=0) % 2 == 1) & ~nested.any(axis=1)).tolist()
-
-
 def _pieces(outline: Outline) -> list[Int64]:
-    """Return the contours of each piece: one that bounds it and the holes in it."""
+    """Return the contours of each piece: one that bounds it and the holes in it.
+
+    By nesting, as after a fit a contour may run either way.
+    """
     nested = _nesting(outline)
     depth = nested.sum(axis=0)
     inner = nested & (depth[None] == depth[:, None] + 1)

@@ -28,8 +28,8 @@ FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest 
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
-import os
-NODE_PRICE = float(os.environ.get('NP','0.65'))  # squared error over all channels, px, that a node must save to stay
+NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
+PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
@@ -87,7 +87,7 @@ def refine(
         plan = run.fit(plan, effort.round_steps, number)
     for _ in range(FINAL_FITS):
         plan = replace(plan, ramps=ramps.simplified(plan.ramps))
-        plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds)
+        plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     return run.ranked(run.pruned(plan))
 
 
@@ -123,8 +123,8 @@ class _Run:
         """PSNR in dB of a summed squared error."""
         return float(-10 * np.log10(max(loss / self.target.size, 1e-12)))
 
-    def fit(self, plan: Plan, steps: int, number: int) -> Plan:
-        """Optimize all outlines and colours of a plan."""
+    def fit(self, plan: Plan, steps: int, number: int, *, last: bool = False) -> Plan:
+        """Optimize all outlines and colours of a plan; in the last fits crossings of outlines are mended, too."""
         before = self.done
         psnr = 0.0
 
@@ -149,11 +149,9 @@ class _Run:
                 threads=self.threads,
                 on_step=on_step,
             )
-            import os
-            self.fits = getattr(self, "fits", 0) + 1
-            if self.fits < int(os.environ.get("FROM", "1")):
+            if not last:
                 return fitted
-            return mended(fitted, self.target, NODE_PRICE*float(os.environ.get('SHED','1')), subsets=subsets, threads=self.threads)
+            return mended(fitted, self.target, PIECE_PRICE, subsets=subsets, threads=self.threads)
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)

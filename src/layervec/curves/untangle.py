@@ -61,6 +61,22 @@ def untangled(outline: Outline, even_odd: bool) -> Outline:
     return outline
 
 
+def rounded(outline: Outline, decimals: int, even_odd: bool) -> Outline:
+    """Return an outline in so many decimals of a pixel without crossings; one more where fewer cannot tell it apart.
+
+    Rounding can push strands past each other that nearly touch, so what it leaves is cut up and rounded again.
+    """
+    for places in (decimals, decimals + 1):
+        found = outline
+        for _ in range(ROUNDS):
+            found = replace(found, points=found.points.round(places))
+            if not len(crossing_places(found)):
+                return found
+            found = untangled(found, even_odd)
+            even_odd = found.contours > 1
+    return found
+
+
 def crossing_places(outline: Outline) -> Float64:
     """Return where an outline crosses itself: float64 [n, 2], both places as a segment's number plus the parameter."""
     from layervec.curves import _chords, _marked
