@@ -17,11 +17,11 @@ import numpy as np
 from layervec.curves.edit import area, controls, headings, thirds
 from layervec.types import Bool, Float64, Int64, Outline
 
-TOLERANCE = 0.01  # px; how finely outlines are flattened to find crossings
+TOLERANCE = 0.002  # px; how finely outlines are flattened to find crossings
 CLEARANCE = 0.12  # px that each of the two corners at a crossing steps back from it
 LEAST_AREA = 1.0  # px; smaller rings are dropped
 LEAST_WIDTH = 0.35  # px, area over half the length; narrower rings are dropped
-LEAST_PART = 0.02  # of a segment; a cut that is nearer to a node than that is at the node
+LEAST_PART = 1e-3  # of a segment; a cut that is nearer to a node than that is at the node
 ROUNDS = 6  # of cutting, as stepping back from one crossing may make another
 
 
@@ -67,14 +67,13 @@ def rounded(outline: Outline, decimals: int, even_odd: bool) -> Outline:
     Rounding can push strands past each other that nearly touch, so what it leaves is cut up and rounded again.
     """
     for places in (decimals, decimals + 1):
-        found = outline
+        found, rule = replace(outline, points=outline.points.round(places)), even_odd
         for _ in range(ROUNDS):
-            found = replace(found, points=found.points.round(places))
             if not len(crossing_places(found)):
                 return found
-            found = untangled(found, even_odd)
-            even_odd = found.contours > 1
-    return found
+            found = untangled(found, rule)
+            found, rule = replace(found, points=found.points.round(places)), found.contours > 1
+    return replace(outline, points=outline.points.round(decimals))
 
 
 def crossing_places(outline: Outline) -> Float64:
