@@ -155,7 +155,7 @@ def test_progress_runs_from_start_to_end() -> None:
     assert {progress.round for progress in heard} <= {0, 1}
     assert all(progress.paths <= 12 for progress in heard)
     last = [progress for progress in heard if progress.plan is not None][-1]
-    assert last.paths == len(plan)
+    assert last.paths >= len(plan)  # what came to nothing is dropped after the last fit
     # The figure is that before the last step, so it may be a little behind.
     assert psnr(found, pixels, plan) - 2 < last.psnr < psnr(found, pixels, plan) + 0.2
 

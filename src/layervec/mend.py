@@ -35,11 +35,11 @@ def mended(
 
 def simple(fit: Fit) -> Fit:
     """Return the fit without outlines that cross themselves."""
-    from layervec.curves import crossing
-    from layervec.curves.untangle import untangled
+    from layervec.curves import self_crossings
+    from layervec.curves.untangle import TOLERANCE, untangled
 
     outlines = list(fit.outlines)
-    for i in np.flatnonzero(crossing(outlines)):
+    for i in np.flatnonzero(self_crossings(outlines, TOLERANCE)):
         outlines[i] = untangled(outlines[i], even_odd=outlines[i].contours > 1)
     return replace(fit, outlines=tuple(outlines))
 

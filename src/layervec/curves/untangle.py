@@ -78,10 +78,11 @@ def rounded(outline: Outline, decimals: int, even_odd: bool) -> Outline:
 
 def crossing_places(outline: Outline) -> Float64:
     """Return where an outline crosses itself: float64 [n, 2], both places as a segment's number plus the parameter."""
-    from layervec.curves import _chords, _marked
+    from layervec.curves import chords
+    from layervec.curves.crossings import crossings
 
-    start, end, segment = _chords([outline], TOLERANCE)
-    few = np.flatnonzero(_marked(start, end))
+    start, end, segment = chords([outline], TOLERANCE)
+    few = np.flatnonzero(crossings(start, end))
     counts = np.bincount(segment, minlength=outline.segments)
     first = np.cumsum(counts) - counts
     pairs, where = _pairs(start[few], end[few])
@@ -120,7 +121,8 @@ def _uncrossed(outline: Outline, places: Float64) -> list[Ring]:
     meet = (_points(cubics, flat[0::2]) + _points(cubics, flat[1::2])) / 2
     left = np.ones(len(flat), bool)
     for begin in range(len(flat)):
-        parts, corners = [], []
+        parts: list[Ring] = []
+        corners: list[int] = []
         at = begin
         while left[at]:
             left[at] = False
@@ -181,10 +183,8 @@ def _stepped_back(ring: Ring, corners: Int64) -> Ring:
     leave, arrive = headings(cubics)
     shift = leave[corners] - arrive[corners - 1]
     shift *= CLEARANCE / np.maximum(np.linalg.norm(shift, axis=1, keepdims=True), 1e-9)
-    np.add.at(cubics, (corners, 0), shift)
-    np.add.at(cubics, (corners, 1), shift)
-    np.add.at(cubics, (corners - 1, 2), shift)
-    np.add.at(cubics, (corners - 1, 3), shift)
+    cubics[corners, :2] += shift[:, None]
+    cubics[corners - 1, 2:] += shift[:, None]
     cubics[ring.straight, :3] = thirds(cubics[ring.straight, 0], cubics[ring.straight, 3])
     return Ring(cubics, ring.straight)
 
@@ -194,7 +194,7 @@ def _visible(parts: list[Ring], even_odd: bool) -> list[Ring]:
     polygons = [ring.polygon for ring in parts]
     areas = np.array([ring.area for ring in parts])
     lengths = np.array([np.linalg.norm(p - np.roll(p, -1, 0), axis=1).sum() for p in polygons])
-    kept = []
+    kept: list[Ring] = []
     for i in np.argsort(-np.abs(areas), kind="stable"):
         size = abs(areas[i])
         if kept and (size < LEAST_AREA or 2 * size < LEAST_WIDTH * lengths[i]):
@@ -224,9 +224,7 @@ def holds(outer: Float64, inner: Float64) -> bool:
 
 def rings(outline: Outline) -> list[Ring]:
     """Return the contours of an outline."""
-    return [
-        Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)
-    ]
+    return [Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)]
 
 
 def outline_of(parts: list[Ring]) -> Outline:
