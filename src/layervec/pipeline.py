@@ -288,15 +288,25 @@ def _fitted(raster: Raster) -> Float32:
 
 def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
     """Bring a drawing to the picture's size, on a grid that is too fine to see."""
+    from layervec import curves
+    from layervec.curves.untangle import TOLERANCE, rounded
+
     sx, sy = width / drawing.width, height / drawing.height
     decimals = 1 if max(width, height) >= FINE_BELOW else 2
+
+    outlines = [shape.outline.scaled(sx, sy) for shape in drawing.shapes()]
+    crossed = curves.self_crossings([replace(o, points=o.points.round(decimals)) for o in outlines], TOLERANCE) > 0
+    left = iter(zip(outlines, crossed, strict=True))
 
     def scale(item: Layer | Shape) -> Layer | Shape:
         if isinstance(item, Layer):
             return replace(item, children=tuple(scale(child) for child in item.children))
-        outline = item.outline.scaled(sx, sy)
-        outline = replace(outline, points=outline.points.round(decimals))
-        return replace(item, outline=outline, paint=item.paint.scaled(sx, sy))
+        outline, crosses = next(left)
+        if crosses:
+            outline = rounded(outline, decimals, item.even_odd)
+        else:
+            outline = replace(outline, points=outline.points.round(decimals))
+        return replace(item, outline=outline, paint=item.paint.scaled(sx, sy), even_odd=outline.contours > 1)
 
     root = scale(drawing.root)
     assert isinstance(root, Layer)

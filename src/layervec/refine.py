@@ -18,6 +18,7 @@ from layervec.arrange import Plan, add_outlines, nest, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
 from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
+from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
 from layervec.palette import Palette
 from layervec.settings import Effort
@@ -28,6 +29,7 @@ SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
+PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
@@ -85,8 +87,10 @@ def refine(
         plan = run.fit(plan, effort.round_steps, number)
     for _ in range(FINAL_FITS):
         plan = replace(plan, ramps=ramps.simplified(plan.ramps))
-        plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds)
-    return run.ranked(run.pruned(plan))
+        plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
+    plan = run.ranked(run.pruned(plan))
+    run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
+    return plan
 
 
 class _Run:
@@ -116,13 +120,14 @@ class _Run:
         self.on_progress = on_progress
         self.steps = max(1, steps)
         self.done = 0
+        self.latest = 0.0  # PSNR of the last fit, dB
 
     def psnr(self, loss: float) -> float:
         """PSNR in dB of a summed squared error."""
         return float(-10 * np.log10(max(loss / self.target.size, 1e-12)))
 
-    def fit(self, plan: Plan, steps: int, number: int) -> Plan:
-        """Optimize all outlines and colours of a plan."""
+    def fit(self, plan: Plan, steps: int, number: int, *, last: bool = False) -> Plan:
+        """Optimize all outlines and colours of a plan; in the last fits crossings of outlines are mended, too."""
         before = self.done
         psnr = 0.0
 
@@ -136,7 +141,7 @@ class _Run:
             subsets = _subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
             self.palette = self._renewed(fit, subsets)
-            return optimize(
+            fitted = optimize(
                 fit,
                 self.target,
                 steps,
@@ -147,11 +152,20 @@ class _Run:
                 threads=self.threads,
                 on_step=on_step,
             )
+            if not last:
+                return fitted
+            return mended(fitted, self.target, PIECE_PRICE, subsets=subsets, threads=self.threads)
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)
-        self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan), fitted))
+        self.latest = psnr
+        self.tell(fitted, number)
         return fitted
+
+    def tell(self, plan: Plan, number: int, *, finished: bool = True) -> None:
+        """Tell how far the work is, and of a plan that has just been finished."""
+        done = self.done / self.steps
+        self.on_progress(Progress(done, number, self.latest, len(plan), plan if finished else None))
 
     def _renewed(self, fit: Fit, subsets: list[tuple[Bool, float]]) -> Palette | None:
         """The palette for these shapes, from the colours that each would have without one, by what is seen of it."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from layervec import folders, metrics, pixel_art
+from layervec import contours, folders, metrics, pixel_art
 from layervec.agreement import FOUND, Agreement, agreement
 from layervec.errors import InputError
 from layervec.files import reason
@@ -48,6 +48,7 @@ OPEN_DROP = 0.5
 # renders and eighths 8/7 n; where one of 100 does, 15 against 18.
 OPEN_SPLIT = 8
 LEAST_COVER = 1 / 255  # alpha of a pixel that a shape covers at all
+CROSSING_TOLERANCE = 0.002  # user units; how finely outlines are flattened before crossings are looked for
 FIRST_RANKS = 4  # shapes; the first version that `by_rank` measures, doubled from there
 # Canvas sides; largest number in geometry. Measured: resvg 0.48 aborts the process at 1e9 px, not at 1e8.
 MOST_SIDES = 1e5
@@ -100,6 +101,7 @@ class Score:
     depth: int  # of the nesting of layers
     by_rank: tuple[tuple[int, float], ...]  # (number of shapes shown, mse)
     opens: tuple[Opening, ...]  # parents first, back to front
+    crossing: int | None = None  # paths whose outline crosses itself; None where none could be looked at
     objects: Agreement | None = None  # with masks of objects, None without
 
     @property
@@ -121,6 +123,7 @@ class Score:
             ("file", f"{self.bytes / 1024:.1f} KiB"),
             ("layers", f"{self.layers}, nested {self.depth} deep"),
             ("PSNR by shapes", ranks or "no shapes"),
+            ("crossing", "-" if self.crossing is None else f"{self.crossing} shapes cross themselves"),
             ("opens at worst", f"{100 * self.opens_worst:.2f} % of the canvas"),
             *self._objects_table(),
         ]
@@ -153,6 +156,7 @@ class Score:
             "by_rank": [{"shapes": count, "mse": mse} for count, mse in self.by_rank],
             "opens_worst": self.opens_worst,
             "opens": [asdict(opening) for opening in self.opens],
+            "crossing": self.crossing,
             "objects": None if self.objects is None else asdict(self.objects),
         }
 
@@ -172,6 +176,7 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path
       document order; the last entry is the whole drawing.
     - opens: for each layer, or for each top-level group where nothing is a layer, the share of pixels whose
       alpha falls by more than OPEN_DROP when that layer alone is hidden.
+    - crossing: paths whose contours cross themselves or each other, touching left out; paths with arcs are left out.
     - objects: see `agreement.Agreement`; a shape covers the pixels where it has at least half of its greatest alpha.
 
     InputError where the SVG or the picture is missing or cannot be used.
@@ -201,6 +206,7 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path
         depth=max((group.depth() for group in layers), default=0),
         by_rank=_by_rank(document, ranked, picture, error),
         opens=_openings(document, layers or _top_groups(document.root), width, height),
+        crossing=_crossing(ranked),
         objects=None if asked is None else _agreement(document, folders.pixels_of(asked, height, width)),
     )
 
@@ -644,6 +650,15 @@ def count_path(data: str) -> tuple[int, int]:
         else:
             here = origin + complex(*values[-2:])
     return nodes + _contour_nodes(drawn, here, start, closed=False), numbers
+
+
+def _crossing(shapes: list[ET.Element]) -> int | None:
+    """Return how many path elements cross themselves; None where there is none to look at."""
+    from layervec import curves
+
+    found = [contours.outline(_steps(shape.get("d", ""))) for shape in shapes if local_name(shape) == "path"]
+    outlines = [outline for outline in found if outline is not None and outline.segments]
+    return int((curves.self_crossings(outlines, CROSSING_TOLERANCE) > 0).sum()) if outlines else None
 
 
 def _contour_nodes(drawn: int, here: complex, start: complex, *, closed: bool) -> int:

@@ -113,11 +113,11 @@ def flatten(outline: Outline, tolerance: float) -> list[Float64]:
     """
     if not outline.contours:
         return []
-    vertices, _, segment = _chords([outline], tolerance)
+    vertices, _, segment = chords([outline], tolerance)
     return np.split(vertices, np.searchsorted(segment, outline.starts[1:-1] // 3))
 
 
-def _chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Float64, Int64]:
+def chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Float64, Int64]:
     """Return start and end, float64 [n, 2] each, of the chords of flattened outlines, and each one's segment, [n].
 
     A cubic whose second differences of control points are at most d long needs sqrt(0.75 d / tolerance)
@@ -150,18 +150,18 @@ def signed_area(outline: Outline) -> float:
     return sum(area(controls(outline.points[a:b])) for a, b in pairwise(outline.starts))
 
 
-def self_crossings(outlines: Sequence[Outline]) -> Int64:
+def self_crossings(outlines: Sequence[Outline], tolerance: float = CROSSING_TOLERANCE) -> Int64:
     """Return how often each outline properly crosses itself, within and between contours: int64 [k].
 
-    Touching does not count.
+    tolerance: px, how finely outlines are flattened. Touching does not count.
     """
-    marks = crossed_segments(outlines)
+    marks = crossed_segments(outlines, tolerance)
     first = np.cumsum([0, *(outline.segments for outline in outlines)])
     running = np.concatenate([[0], np.cumsum(marks)])
     return np.asarray((running[first[1:]] - running[first[:-1]]) // 2)
 
 
-def crossed_segments(outlines: Sequence[Outline]) -> Int64:
+def crossed_segments(outlines: Sequence[Outline], tolerance: float = CROSSING_TOLERANCE) -> Int64:
     """Return how often each segment of each outline properly crosses that outline: int64 [all segments].
 
     A crossing counts for both segments, or twice for one that crosses itself.
@@ -170,7 +170,7 @@ def crossed_segments(outlines: Sequence[Outline]) -> Int64:
 
     if not outlines:
         return np.zeros(0, np.int64)
-    start, end, segment = _chords(outlines, CROSSING_TOLERANCE)
+    start, end, segment = chords(outlines, tolerance)
     owner = np.repeat(np.arange(len(outlines)), [outline.segments for outline in outlines])[segment]
     order = np.lexsort((np.minimum(start[:, 0], end[:, 0]), owner))
     first = np.searchsorted(owner, np.arange(len(outlines) + 1))
@@ -189,7 +189,7 @@ def mean_deviation(outline: Outline, mask: Bool) -> float:
     from layervec.curves.crossings import distances
 
     corners, starts, _ = borders(mask)
-    start, end, _ = _chords([outline], DEVIATION_TOLERANCE)
+    start, end, _ = chords([outline], DEVIATION_TOLERANCE)
     if len(corners) == 0 or len(start) == 0:
         return math.inf
     following = np.arange(1, len(corners) + 1)

@@ -1,0 +1,234 @@
+"""Make outlines that cross themselves simple, and as good as the same to look at.
+
+Refuses to know pictures: outlines in, outlines out. Why this way: at a crossing both strands are cut and joined the
+other way round, so that neither crosses any more and every winding number stays (Seifert's algorithm,
+https://en.wikipedia.org/wiki/Seifert_surface). Rings with filled or empty on both sides go, and so do those too small
+to see; the others are turned the right way round. This is the union that a library of boolean operations would find,
+but it keeps cubics and their nodes. Limit: what crosses is seen on chords.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from layervec.curves.edit import area, controls, headings, thirds
+from layervec.types import Bool, Float64, Int64, Outline
+
+TOLERANCE = 0.002  # px; how finely outlines are flattened to find crossings
+CLEARANCE = 0.12  # px that each of the two corners at a crossing steps back from it
+LEAST_AREA = 1.0  # px; smaller rings are dropped
+LEAST_WIDTH = 0.35  # px, area over half the length; narrower rings are dropped
+LEAST_PART = 1e-3  # of a segment; a cut that is nearer to a node than that is at the node
+ROUNDS = 6  # of cutting, as stepping back from one crossing may make another
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """A closed run of cubics [k, 4, 2], and which of them are lines [k]."""
+
+    cubics: Float64
+    straight: Bool
+
+    @property
+    def polygon(self) -> Float64:
+        """Nine points a segment, [9 k, 2]."""
+        u = np.arange(9)[:, None] / 9
+        w = 1 - u
+        basis = np.concatenate([w**3, 3 * u * w**2, 3 * u**2 * w, u**3], axis=1)
+        return np.asarray((basis @ self.cubics).reshape(-1, 2))
+
+    @property
+    def area(self) -> float:
+        """Signed area in px^2, positive when clockwise on screen."""
+        return area(self.cubics)
+
+    def reversed(self) -> Ring:
+        """The same ring the other way round."""
+        return Ring(self.cubics[::-1, ::-1].copy(), self.straight[::-1].copy())
+
+
+def untangled(outline: Outline, even_odd: bool) -> Outline:
+    """Return the outline without crossings of any of its contours with itself or each other."""
+    for _ in range(ROUNDS):
+        places = crossing_places(outline)
+        if not len(places):
+            return outline
+        outline = outline_of(_visible(_uncrossed(outline, places), even_odd))
+        even_odd = outline.contours > 1
+    return outline
+
+
+def rounded(outline: Outline, decimals: int, even_odd: bool) -> Outline:
+    """Return an outline in so many decimals of a pixel without crossings; one more where fewer cannot tell it apart.
+
+    Rounding can push strands past each other that nearly touch, so what it leaves is cut up and rounded again.
+    """
+    for places in (decimals, decimals + 1):
+        found, rule = replace(outline, points=outline.points.round(places)), even_odd
+        for _ in range(ROUNDS):
+            if not len(crossing_places(found)):
+                return found
+            found = untangled(found, rule)
+            found, rule = replace(found, points=found.points.round(places)), found.contours > 1
+    return replace(outline, points=outline.points.round(decimals))
+
+
+def crossing_places(outline: Outline) -> Float64:
+    """Return where an outline crosses itself: float64 [n, 2], both places as a segment's number plus the parameter."""
+    from layervec.curves import chords
+    from layervec.curves.crossings import crossings
+
+    start, end, segment = chords([outline], TOLERANCE)
+    few = np.flatnonzero(crossings(start, end))
+    counts = np.bincount(segment, minlength=outline.segments)
+    first = np.cumsum(counts) - counts
+    pairs, where = _pairs(start[few], end[few])
+    chord = few[pairs]
+    on = segment[chord]
+    return np.asarray(on + (chord - first[on] + where) / counts[on])
+
+
+def _pairs(start: Float64, end: Float64) -> tuple[Int64, Float64]:
+    """Return all pairs of chords that cross, int64 [n, 2], and where on each, float64 [n, 2], above 0 and below 1."""
+    way, offset = end - start, start[None] - start[:, None]
+    det = way[:, None, 0] * way[None, :, 1] - way[:, None, 1] * way[None, :, 0]
+    safe = np.where(det == 0.0, np.inf, det)
+    s = (offset[..., 0] * way[None, :, 1] - offset[..., 1] * way[None, :, 0]) / safe
+    t = (offset[..., 0] * way[:, None, 1] - offset[..., 1] * way[:, None, 0]) / safe
+    inside = (np.minimum(s, t) > 1e-9) & (np.maximum(s, t) < 1 - 1e-9)
+    i, j = np.nonzero(np.triu(inside, 1))
+    return np.stack([i, j], axis=1), np.stack([s[i, j], t[i, j]], axis=1)
+
+
+def _uncrossed(outline: Outline, places: Float64) -> list[Ring]:
+    """Cut at all crossings and join the other way round."""
+    flat = places.ravel()  # pass 2c and 2c + 1 are the two strands of crossing c
+    cubics = np.concatenate([controls(outline.points[a:b]) for a, b in pairwise(outline.starts)])
+    found = []
+    following, wraps = np.empty(len(flat), np.int64), np.zeros(len(flat), bool)
+    for first, last in pairwise(outline.starts // 3):
+        passes = np.flatnonzero((flat >= first) & (flat < last))
+        if not len(passes):
+            found.append(Ring(cubics[first:last], outline.straight[first:last]))
+            continue
+        passes = passes[np.argsort(flat[passes], kind="stable")]
+        following[passes] = np.roll(passes, -1)
+        wraps[passes[-1]] = True
+    contour = np.searchsorted(outline.starts // 3, flat, side="right") - 1
+    meet = (_points(cubics, flat[0::2]) + _points(cubics, flat[1::2])) / 2
+    left = np.ones(len(flat), bool)
+    for begin in range(len(flat)):
+        parts: list[Ring] = []
+        corners: list[int] = []
+        at = begin
+        while left[at]:
+            left[at] = False
+            stop = int(following[at])
+            first, last = (outline.starts[contour[at] : contour[at] + 2] // 3).tolist()
+            end = flat[stop] + (last - first) * wraps[at]
+            part = _part(cubics, outline.straight, flat[at], end, first, last)
+            if len(part.cubics):
+                part.cubics[0, :2] += meet[at // 2] - part.cubics[0, 0]
+                part.cubics[-1, 2:] += meet[stop // 2] - part.cubics[-1, 3]
+                corners.append(sum(len(p.cubics) for p in parts))
+                parts.append(part)
+            at = stop ^ 1
+        if parts:
+            ring = Ring(np.concatenate([p.cubics for p in parts]), np.concatenate([p.straight for p in parts]))
+            found.append(_stepped_back(ring, np.array(corners)))
+    return found
+
+
+def _points(cubics: Float64, place: Float64) -> Float64:
+    segment = np.minimum(place.astype(np.int64), len(cubics) - 1)
+    u = (place - segment)[:, None]
+    w = 1 - u
+    p, q, r, s = np.moveaxis(cubics[segment], 1, 0)
+    return np.asarray(w**3 * p + 3 * u * w**2 * q + 3 * u**2 * w * r + u**3 * s)
+
+
+def _part(cubics: Float64, straight: Bool, begin: float, stop: float, first: int, last: int) -> Ring:
+    """The run of cubics from one place to another on the contour of segments first .. last - 1."""
+    length = last - first
+    found, lines = [], []
+    for number in range(int(begin), int(np.ceil(stop))):
+        low, high = max(begin - number, 0.0), min(stop - number, 1.0)
+        own = first + (number - first) % length
+        low, high = (0.0 if low < LEAST_PART else low), (1.0 if high > 1 - LEAST_PART else high)
+        if high - low >= LEAST_PART:
+            found.append(between(cubics[own], low, high))
+            lines.append(straight[own])
+    return Ring(np.array(found).reshape(-1, 4, 2), np.array(lines, dtype=bool))
+
+
+def between(cubic: Float64, low: float, high: float) -> Float64:
+    """Return the part of a cubic [4, 2] between two parameters: float64 [4, 2], by its polar form."""
+
+    def polar(*parameters: float) -> Float64:
+        points = cubic
+        for u in parameters:
+            points = points[:-1] + u * (points[1:] - points[:-1])
+        return np.asarray(points[0])
+
+    return np.stack([polar(low, low, low), polar(low, low, high), polar(low, high, high), polar(high, high, high)])
+
+
+def _stepped_back(ring: Ring, corners: Int64) -> Ring:
+    """Move corners that were crossings into their own angle, away from the other one there."""
+    cubics = ring.cubics.copy()
+    cubics[:, 3] = np.roll(cubics[:, 0], -1, 0)  # where a part was too short to be one
+    leave, arrive = headings(cubics)
+    shift = leave[corners] - arrive[corners - 1]
+    shift *= CLEARANCE / np.maximum(np.linalg.norm(shift, axis=1, keepdims=True), 1e-9)
+    cubics[corners, :2] += shift[:, None]
+    cubics[corners - 1, 2:] += shift[:, None]
+    cubics[ring.straight, :3] = thirds(cubics[ring.straight, 0], cubics[ring.straight, 3])
+    return Ring(cubics, ring.straight)
+
+
+def _visible(parts: list[Ring], even_odd: bool) -> list[Ring]:
+    """Leave out rings that bound nothing, or too little to see; turn the others the right way."""
+    polygons = [ring.polygon for ring in parts]
+    areas = np.array([ring.area for ring in parts])
+    lengths = np.array([np.linalg.norm(p - np.roll(p, -1, 0), axis=1).sum() for p in polygons])
+    kept: list[Ring] = []
+    for i in np.argsort(-np.abs(areas), kind="stable"):
+        size = abs(areas[i])
+        if kept and (size < LEAST_AREA or 2 * size < LEAST_WIDTH * lengths[i]):
+            continue
+        around = [np.sign(areas[j]) for j in range(len(parts)) if j != i and holds(polygons[j], polygons[i])]
+        outside = int(sum(around))
+        inside = outside + int(np.sign(areas[i]))
+        filled = (inside % 2 != 0, outside % 2 != 0) if even_odd else (inside != 0, outside != 0)
+        if filled[0] != filled[1]:
+            kept.append(parts[i] if (areas[i] > 0) == filled[0] else parts[i].reversed())
+    return kept or [parts[int(np.argmax(np.abs(areas)))]]
+
+
+def holds(outer: Float64, inner: Float64) -> bool:
+    """Tell whether most of a polygon's points lie in another, which it does not cross."""
+    low, high = outer.min(axis=0), outer.max(axis=0)
+    if (inner.max(axis=0) > high + 1).any() or (inner.min(axis=0) < low - 1).any():
+        return False
+    a, b = outer, np.roll(outer, -1, 0)
+    some = inner[:: max(1, len(inner) // 9)]
+    x, y = some[:, 0, None], some[:, 1, None]
+    spans = (a[:, 1] > y) != (b[:, 1] > y)
+    slope = (b[:, 0] - a[:, 0]) / np.where(a[:, 1] == b[:, 1], np.inf, b[:, 1] - a[:, 1])
+    odd = (spans & (x < a[:, 0] + (y - a[:, 1]) * slope)).sum(axis=1) % 2 == 1
+    return bool(odd.mean() > 0.5)
+
+
+def rings(outline: Outline) -> list[Ring]:
+    """Return the contours of an outline."""
+    return [Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)]
+
+
+def outline_of(parts: list[Ring]) -> Outline:
+    """Return rings as an outline."""
+    points = [ring.cubics[:, :3].reshape(-1, 2) for ring in parts]
+    starts = np.cumsum([0, *(len(part) for part in points)], dtype=np.int64)
+    return Outline(np.concatenate(points), starts, np.concatenate([ring.straight for ring in parts]))
