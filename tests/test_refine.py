@@ -156,7 +156,7 @@ def test_progress_runs_from_start_to_end() -> None:
     assert all(progress.paths <= 12 for progress in heard)
     assert heard[-1].paths == len(plan)
     # The figure is that before the last step, so it may be a little behind.
-    assert psnr(found, pixels, plan) - 2 < last.psnr < psnr(found, pixels, plan) + 0.2
+    assert psnr(found, pixels, plan) - 2 < heard[-1].psnr < psnr(found, pixels, plan) + 0.2
 
 
 def test_an_empty_plan_stays_empty() -> None:
