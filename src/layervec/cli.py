@@ -3,7 +3,8 @@
 Refuses to know flags (arguments.py), how a drawing is made (pipeline.py) or measured (score.py). What is
 heavy loads when a command needs it, so that help and complaints come at once.
 
-Exit codes: 0 done, 1 our fault, 2 bad input or usage, 3 done in part (batch), 130 interrupted. Data goes to stdout, talk to stderr.
+Exit codes: 0 done, 1 our fault, 2 bad input or usage, 3 done in part (batch), 130 interrupted.
+Data goes to stdout, talk to stderr.
 """
 
 from __future__ import annotations

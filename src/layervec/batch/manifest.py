@@ -12,7 +12,7 @@ from layervec.batch.record import COLUMNS, Record, plain
 from layervec.errors import InputError
 
 Form = Literal["csv", "parquet"]
-WHOLE = ("width", "height", "shapes", "nodes", "layers", "bytes")
+WHOLE = ("width", "height", "shapes", "nodes", "layers", "size")
 REAL = ("seconds", "psnr", "ssim")
 
 

@@ -30,8 +30,8 @@ class Record:
 
     output: the drawing's place in the output, without an ending. reason: a sentence where it failed. seconds: wall
     time, with reading and writing. width, height: of the picture, px. psnr (dB) and ssim: of the drawing, as
-    `layervec score` has them. bytes: of the SVG. kinds: endings of the files it left. staged: where they were kept
-    until they took their names.
+    `layervec score` has them. size: of the SVG, bytes. kinds: endings of the files it left. staged: where they were
+    kept until they took their names.
     """
 
     image: str
@@ -46,7 +46,7 @@ class Record:
     shapes: int | None = None
     nodes: int | None = None
     layers: int | None = None
-    bytes: int | None = None
+    size: int | None = None
     input_sha256: str = ""
     settings_sha256: str = ""
     version: str = ""
@@ -59,11 +59,15 @@ class Record:
         return json.dumps(asdict(self), ensure_ascii=True).encode() + b"\n"
 
     @classmethod
+    def of_plain(cls, values: dict[str, Any]) -> Record:
+        """Undo `asdict`, also where the values have been JSON."""
+        return cls(**{**values, "kinds": tuple(values["kinds"])})
+
+    @classmethod
     def of_line(cls, line: bytes) -> Record | None:
         """Return the record of a line, None where it is none: torn when a run was killed, or of another version."""
         try:
-            values = json.loads(line)
-            return cls(**{**values, "kinds": tuple(values["kinds"])})
+            return cls.of_plain(json.loads(line))
         except (ValueError, TypeError, KeyError):
             return None
 

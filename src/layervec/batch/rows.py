@@ -105,7 +105,7 @@ def _walk(folder: str, output: str) -> Iterator[str]:
 def _fixed(pattern: str) -> str:
     """Return the folder before a pattern's first wildcard."""
     parts = PurePosixPath(pattern.replace(os.sep, "/")).parts
-    fixed = [part for part in parts[:-1]]
+    fixed = list(parts[:-1])
     for place, part in enumerate(fixed):
         if glob.has_magic(part):
             fixed = fixed[:place]

@@ -7,7 +7,8 @@ a run that is killed at any moment safe to start again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 from layervec.batch import local, manifest, page, place
@@ -39,7 +40,7 @@ class Options:
     engine: Engine = "local"
     workers: int | None = None
     threads: int | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     address: str | None = None
     gpus: float = 0.0
     quiet: bool = False
@@ -56,7 +57,7 @@ class Summary:
     failed: int
 
 
-class Engines(Protocol):
+class Run(Protocol):
     """What an engine is: it yields how tasks end, in whatever order, and stops its workers when it is closed."""
 
     def __call__(self, tasks: Iterable[Task], setup: Setup, workers: int, limits: Limits) -> Iterator[Answer]:
@@ -72,8 +73,8 @@ def run(source: str, out: str, settings: Settings, options: Options) -> Summary:
     """
     manifest.check(options.form)
     rows = gather(source, out, settings)
-    workers, threads = _shares(options, len(rows))
     engine = _engine(options)
+    workers, threads = _shares(options, len(rows))
     spot = place.spot(out)
     output = spot.place()
     try:
@@ -93,18 +94,24 @@ def run(source: str, out: str, settings: Settings, options: Options) -> Summary:
 
 
 def _shares(options: Options, rows: int) -> tuple[int, int]:
-    """Return how many workers there are, and the threads of each: cores are divided, not multiplied."""
+    """Return how many workers there are, and the threads of each: cores are divided, not multiplied.
+
+    A cluster has cores of its own, which only Ray can count: 0 workers are as many as it has room for.
+    """
+    if options.address is not None:
+        return options.workers or 0, options.threads or 1
     workers = options.workers or local.cores()
     threads = options.threads or max(1, local.cores() // workers)
     return max(1, min(workers, rows)), threads
 
 
-def _engine(options: Options) -> Engines:
+def _engine(options: Options) -> Run:
     if options.engine == "local":
         return local.run
     from layervec.batch import on_ray
 
-    return on_ray.engine(options.address, options.gpus)
+    on_ray.require()
+    return partial(on_ray.run, address=options.address, gpus=options.gpus)
 
 
 def _resumed(output: place.Place, options: Options) -> dict[str, Record]:

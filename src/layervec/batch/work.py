@@ -157,7 +157,7 @@ def _figures(result: Result, fitted: Raster) -> dict[str, Any]:
         "shapes": len(shapes),
         "nodes": sum(len(shape.outline.points) // 3 for shape in shapes),
         "layers": sum(1 for _ in result.drawing.root.layers()) - 1,  # its root is the file
-        "bytes": len(result.svg.encode()),
+        "size": len(result.svg.encode()),
     }
 
 

@@ -72,8 +72,8 @@ class Sds:
             ground = contrasting(raster)
             latent = networks.encode(over(raster, ground))
             rows = networks.understand(["", self.prompt] if self._guided else [self.prompt])
-            kept = self._distil(latent, rows, networks)
-            pictures = [networks.decode(z)[: raster.height, : raster.width] for z in kept]
+            latents = self._distil(latent, rows, networks)
+            pictures = [networks.decode(z)[: raster.height, : raster.width] for z in latents]
             self.on_progress(1.0)
         return [raster, *(_uncovered(picture, raster, ground) for picture in pictures)]
 
