@@ -7,7 +7,7 @@ a run that is killed at any moment safe to start again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, Protocol
 
@@ -157,13 +157,19 @@ def _collect(answers: Iterator[Answer], ended: dict[str, Record], output: place.
     drawn = 0
     for answer in answers:
         record = answer.record
-        if record is not None:
+        if record is not None and not _told_before(record, ended):
             output.append(record.line())
             _settle(record, output)
             ended[record.output] = record
             drawn += record.status == "done"
         progress.ended(ended[answer.task.output], anew=record is not None)
     return drawn
+
+
+def _told_before(record: Record, ended: dict[str, Record]) -> bool:
+    """Tell whether a row failed as it did before, when nothing could be read to know it by."""
+    before = ended.get(record.output)
+    return before is not None and not record.key and record == replace(before, seconds=record.seconds)
 
 
 def _settle(record: Record, output: place.Place) -> None:
