@@ -98,9 +98,7 @@ def test_output_that_cannot_be_written_ends_the_run_in_a_sentence(tmp_path):
 
 def test_a_cluster_that_is_not_there_is_told(tmp_path):
     draw(tmp_path / "in/a.png")
-    told = on_ray_spawned(
-        tmp_path / "in", "-o", tmp_path / "out", "--address", "127.0.0.1:1", code=cli.BAD_INPUT
-    )
+    told = on_ray_spawned(tmp_path / "in", "-o", tmp_path / "out", "--address", "127.0.0.1:1", code=cli.BAD_INPUT)
     assert told.startswith("layervec: The Ray cluster at 127.0.0.1:1 cannot be joined")
     assert told.count("\n") == 1
 
@@ -133,7 +131,10 @@ def test_parquet_lists_and_manifests(tmp_path):
     words = (tmp_path / "list.parquet", "-o", tmp_path / "out", "--manifest", "parquet", *DRAFT)
     assert batch(*words) == cli.DONE
     found = parquet.read_table(io.BytesIO((tmp_path / "out/manifest.parquet").read_bytes())).to_pylist()
-    assert [(row["output"], row["status"], row["width"]) for row in found] == [("few", "done", 64), ("some", "done", 64)]
+    assert [(row["output"], row["status"], row["width"]) for row in found] == [
+        ("few", "done", 64),
+        ("some", "done", 64),
+    ]
     assert found[0]["shapes"] == 3 < found[1]["shapes"]
     assert isinstance(found[0]["psnr"], float)
 

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from layervec.batch import local
-from layervec.batch.address import EXTRA
+from layervec.batch.address import EXTRA, cause
 from layervec.batch.place import OutputError
 from layervec.batch.record import Record
 from layervec.batch.seat import Answer, Limits, Seat
@@ -28,6 +29,7 @@ from layervec.errors import InputError
 
 STORE_BYTES = 256 << 20  # of shared memory on a single machine, where only rows pass through it
 MOST_BLOCK = 16  # rows handed out at once; what a killed run has not yet heard of is drawn again
+PATIENCE = 10.0  # s for a cluster to answer at all
 BLOCKS_A_WORKER = 16  # at least, so that all are busy to the end
 
 
@@ -105,6 +107,8 @@ def _cluster(address: str | None, cores: int) -> Iterator[None]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # all that goes wrong comes back as an exception, too
     import ray
 
+    if address:
+        _check_answers(address)
     own: dict[str, Any] = {"num_cpus": max(local.cores(), cores), "object_store_memory": STORE_BYTES}
     with _signals_kept():
         try:
@@ -123,6 +127,17 @@ def _cluster(address: str | None, cores: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise InputError where nobody listens at host:port; Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return  # `auto`
+    try:
+        socket.create_connection((host, int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"The Ray cluster at {address} cannot be joined: {cause(error)}.") from error
 
 
 def _hush() -> None:

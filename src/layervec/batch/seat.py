@@ -95,6 +95,17 @@ class Seat:
             if answer is not None:
                 return answer.record
 
+    def mebibytes(self) -> float:
+        """Return the memory that the worker holds, 0 where that cannot be told."""
+        number = self._process.pid
+        with suppress(OSError, ValueError, IndexError):
+            pages = int(Path(f"/proc/{number}/statm").read_text().split()[1])
+            return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        with suppress(OSError, ValueError):
+            shown = subprocess.run(["ps", "-o", "rss=", "-p", str(number)], capture_output=True, text=True, check=False)
+            return int(shown.stdout) / 1024
+        return 0.0
+
     def close(self) -> None:
         """End the worker, whatever it does."""
         self._process.kill()
@@ -148,7 +159,7 @@ class Seat:
         most, room = self._limits.seconds, self._limits.mebibytes
         if most is not None and spent > most:
             return self._replaced(f"it took more than {most:g} s")
-        if room is not None and _mebibytes(self._process.pid) > room:
+        if room is not None and self.mebibytes() > room:
             return self._replaced(f"it needed more than {room} MiB of memory")
         return None
 
@@ -171,17 +182,6 @@ def _ending(code: int) -> str:
         name = signal.Signals(-code).name
         return f"{name}, as the system does when memory runs out" if name == "SIGKILL" else name
     return f"signal {-code}"
-
-
-def _mebibytes(pid: int | None) -> float:
-    """Return the memory that a process holds, 0 where that cannot be told."""
-    with suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-    with suppress(OSError, ValueError):
-        shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        return int(shown.stdout) / 1024
-    return 0.0
 
 
 @contextmanager
