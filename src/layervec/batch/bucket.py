@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
@@ -86,7 +87,7 @@ class Bucket(Place):
                 self._system.rm(part)
             self._system.rm(self._at(f"{HIDDEN}/{STAGING}"), recursive=True)
 
-    def append(self, line: bytes) -> None:
+    def commit(self, line: bytes, files: Sequence[tuple[str, str]]) -> None:
         self._held.append(line)
         if len(self._held) >= PART_ROWS or time.monotonic() - self._last > PART_SECONDS:
             self._flush()

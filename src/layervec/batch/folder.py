@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from layervec.batch.place import HIDDEN, JOURNAL, LOCK, STAGING, OutputError, Place, Spot
 from layervec.errors import InputError
-from layervec.files import check_writable, reason, write_atomic
+from layervec.files import reason, write_atomic
 
 
 class Folder(Place):
@@ -29,6 +31,7 @@ class Folder(Place):
         self._staging = self._hidden / STAGING / spot.run
         self._journal: Any = None
         self._lock: Any = None
+        self._under_way = False  # a row is being committed, or that was broken off
 
     def blocked(self, name: str) -> str:
         target = self.root / name
@@ -52,8 +55,7 @@ class Folder(Place):
 
     def stage(self, staged: str, name: str, data: bytes) -> None:
         try:
-            with open(self._hidden / STAGING / staged, "xb") as file:
-                file.write(data)
+            (self._hidden / STAGING / staged).write_bytes(data)  # perhaps again: Ray may give a row to two workers
         except OSError as error:
             raise OutputError(f"{self.root / name} cannot be written: {reason(error)}.") from error
 
@@ -73,10 +75,9 @@ class Folder(Place):
             raise OutputError(f"{target} cannot be written: {reason(error)}.") from error
 
     def write(self, name: str, data: bytes) -> None:
-        try:
-            write_atomic(self.root / name, data)
-        except InputError as error:
-            raise OutputError(str(error)) from error
+        staged = f"{self._run}/{secrets.token_hex(8)}"
+        self.stage(staged, name, data)
+        self.settle(staged, name)
 
     def open(self) -> list[bytes]:
         try:
@@ -86,7 +87,6 @@ class Folder(Place):
             raise InputError(f"{self.root} cannot be written: {reason(error)}.") from error
         if not _locked(self._lock):
             raise InputError(f"{self.root}: another batch is at work there.")
-        check_writable(self.root / "manifest.csv")
         try:
             return self._journal_path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -95,25 +95,32 @@ class Folder(Place):
             raise InputError(f"{self._journal_path} cannot be read: {reason(error)}.") from error
 
     def start(self, lines: list[bytes]) -> None:
-        write_atomic(self._journal_path, b"".join(lines))
         try:
             shutil.rmtree(self._hidden / STAGING, ignore_errors=True)
             self._staging.mkdir(parents=True)
+            self.write(f"{HIDDEN}/{self._journal_path.name}", b"".join(lines))
             self._journal = open(self._journal_path, "ab", buffering=0)  # noqa: SIM115  until `close`
+        except OutputError as error:
+            raise InputError(str(error)) from error
         except OSError as error:
             raise InputError(f"{self.root} cannot be written: {reason(error)}.") from error
 
-    def append(self, line: bytes) -> None:
+    def commit(self, line: bytes, files: Sequence[tuple[str, str]]) -> None:
+        self._under_way = True
         try:
             if self._journal.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OutputError(f"{self._journal_path} cannot be written: {reason(error)}.") from error
+        for staged, name in files:
+            self.settle(staged, name)
+        self._under_way = False
 
     def close(self) -> None:
         if self._journal is not None:
             self._journal.close()
-            shutil.rmtree(self._hidden / STAGING, ignore_errors=True)
+            if not self._under_way:  # else the next run has files to rename
+                shutil.rmtree(self._hidden / STAGING, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from multiprocessing.connection import wait
 
 from layervec.batch.seat import POLL, Answer, Limits, Seat
@@ -18,7 +18,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def run(tasks: Iterable[Task], setup: Setup, workers: int, limits: Limits) -> Iterator[Answer]:
+def run(tasks: Iterable[Task], setup: Setup, workers: int, limits: Limits) -> Generator[Answer]:
     """Yield how tasks end, in whatever order they do. Workers live as long as the iterator does.
 
     Raises OutputError where the output cannot be written.

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -41,7 +41,7 @@ def require() -> None:
 
 def run(
     tasks: Iterable[Task], setup: Setup, workers: int, limits: Limits, *, address: str | None, gpus: float
-) -> Iterator[Answer]:
+) -> Generator[Answer]:
     """Yield how tasks end, in whatever order they do; as `local.run`.
 
     workers: 0 for as many as the cluster has room for. address: of the cluster, None for this machine alone.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,8 +80,8 @@ class Place(Protocol):
         """Begin a journal with these lines, and drop what earlier runs have staged: they are done with."""
         ...
 
-    def append(self, line: bytes) -> None:
-        """Add a line to the journal."""
+    def commit(self, line: bytes, files: Sequence[tuple[str, str]]) -> None:
+        """Add a line to the journal; then let its files (staged, name) take their names."""
         ...
 
     def close(self) -> None:

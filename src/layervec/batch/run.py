@@ -6,7 +6,8 @@ a run that is killed at any moment safe to start again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, Protocol
@@ -60,7 +61,7 @@ class Summary:
 class Run(Protocol):
     """What an engine is: it yields how tasks end, in whatever order, and stops its workers when it is closed."""
 
-    def __call__(self, tasks: Iterable[Task], setup: Setup, workers: int, limits: Limits) -> Iterator[Answer]:
+    def __call__(self, tasks: Iterable[Task], setup: Setup, workers: int, limits: Limits) -> Generator[Answer]:
         """Run the tasks."""
         ...
 
@@ -81,8 +82,9 @@ def run(source: str, out: str, settings: Settings, options: Options) -> Summary:
         ended = _resumed(output, options)
         try:
             with Progress(len(rows), quiet=options.quiet, lines=options.verbose) as progress:
-                answers = engine(_tasks(rows, ended, options), Setup(spot, threads), workers, options.limits)
-                drawn = _collect(answers, ended, output, progress)
+                tasks, setup = _tasks(rows, ended, options), Setup(spot, threads)
+                with closing(engine(tasks, setup, workers, options.limits)) as answers:
+                    drawn = _collect(answers, ended, output, progress)
         finally:
             records = [ended[row.output] for row in rows if row.output in ended]
             output.write(f"manifest.{options.form}", manifest.manifest(records, options.form))
@@ -126,7 +128,8 @@ def _resumed(output: place.Place, options: Options) -> dict[str, Record]:
     found = [Record.of_line(line) for line in lines]
     ended = {record.output: record for record in found if record is not None}
     for record in ended.values():
-        _settle(record, output)
+        for staged, name in _files(record):
+            output.settle(staged, name)
     output.start([HEADER, *(record.line() for record in ended.values())])
     return ended
 
@@ -158,8 +161,7 @@ def _collect(answers: Iterator[Answer], ended: dict[str, Record], output: place.
     for answer in answers:
         record = answer.record
         if record is not None and not _told_before(record, ended):
-            output.append(record.line())
-            _settle(record, output)
+            output.commit(record.line(), _files(record))
             ended[record.output] = record
             drawn += record.status == "done"
         progress.ended(ended[answer.task.output], anew=record is not None)
@@ -172,6 +174,6 @@ def _told_before(record: Record, ended: dict[str, Record]) -> bool:
     return before is not None and not record.key and record == replace(before, seconds=record.seconds)
 
 
-def _settle(record: Record, output: place.Place) -> None:
-    for kind in record.kinds:
-        output.settle(record.staged + kind, record.output + kind)
+def _files(record: Record) -> list[tuple[str, str]]:
+    """Return where a row's files were staged, and their names."""
+    return [(record.staged + kind, record.output + kind) for kind in record.kinds]

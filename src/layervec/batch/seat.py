@@ -7,9 +7,11 @@ Whatever a row does to its process, the answer is a `Record`. Engines own seats;
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import types
 from collections.abc import Iterator
@@ -111,14 +113,16 @@ class Seat:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _start(self) -> None:
         self.ready, self._starts, self._begun = False, self._starts + 1, time.monotonic()
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
         with _no_main():
+            self._scratch = tempfile.mkdtemp(prefix="layervec-")
             self._process: BaseProcess = context.Process(
-                target=serve, args=(theirs, self._setup), name="layervec-worker", daemon=True
+                target=serve, args=(theirs, self._setup, self._scratch), name="layervec-worker", daemon=True
             )
             self._process.start()
         theirs.close()  # so that the pipe ends when the worker does

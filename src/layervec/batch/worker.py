@@ -6,7 +6,9 @@ Imports next to nothing before it has told libraries how many threads they may u
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -39,10 +41,11 @@ class Message:
     sentence: str = ""
 
 
-def serve(pipe: Connection, setup: Setup) -> None:
-    """Work until the pipe is closed."""
+def serve(pipe: Connection, setup: Setup, scratch: str) -> None:
+    """Work until the pipe is closed. scratch: a folder for what is needed on the way, which goes with the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
+    tempfile.tempdir = scratch
     for name in THREAD_VARIABLES:
         os.environ[name] = str(setup.threads)
     _warm_up(setup.threads)
@@ -81,9 +84,10 @@ def _warm_up(threads: int) -> None:
     vectorize(pixels, Settings(quality="draft", paths=8), threads=threads)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(scratch: str) -> None:
     """End this process when the one that started it has gone, however it went."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
+        shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
