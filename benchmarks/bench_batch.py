@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import random
 import resource
 import signal
@@ -109,6 +108,8 @@ def fill(folder: Path, count: int, sizes: tuple[int, ...], broken: bool) -> None
 
 # Running
 
+DRAFT = ("--quality", "draft", "--paths", "64")
+
 
 def start(folder: Path, out: Path, *words: str) -> subprocess.Popen[str]:
     """Start a batch."""
@@ -186,22 +187,35 @@ def kills(place: Path) -> None:
 
 
 def throughput(place: Path) -> None:
-    """Time one worker and two."""
+    """Time one worker and two, each time when the machine has nothing else to do."""
     folder = place / "in"
-    fill(folder, 24, (512,), broken=False)
-    words = ("--quality", "draft", "--paths", "64")
+    fill(folder, 60, (384,), broken=False)
     for repeat in range(3):
         times = {}
         for workers in (1, 2):
             out = place / f"out-{repeat}-{workers}"
-            code, seconds, cpu = run(folder, out, *words, "--workers", str(workers), "--threads", "1")
-            busy = sum(float(row["seconds"]) for row in manifest(out))
+            quiet = wait_for_quiet()
+            code, seconds, cpu = run(folder, out, *DRAFT, "--workers", str(workers), "--threads", "1")
             times[workers] = seconds
             print(
-                f"{workers} workers: {seconds:.1f} s, {cpu:.1f} CPU-s, rows together {busy:.1f} s, exit {code}",
+                f"{workers} workers{'' if quiet else ' (machine busy)'}: {seconds:.1f} s, {cpu:.1f} CPU-s,"
+                f" {cpu / seconds:.2f} cores had, exit {code}",
                 flush=True,
             )
-        print(f"load {os.getloadavg()[0]:.1f}, throughput x {times[1] / times[2]:.2f}", flush=True)
+        print(f"throughput x {times[1] / times[2]:.2f}", flush=True)
+
+
+def wait_for_quiet(longest: float = 300.0) -> bool:
+    """Wait until nothing else runs here; tell whether that came to pass. Linux alone."""
+    end = time.monotonic() + longest
+    while time.monotonic() < end:
+        before = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        time.sleep(2.0)
+        after = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        spent = [late - early for early, late in zip(before, after, strict=True)]
+        if spent[3] + spent[4] >= 0.97 * sum(spent):  # idle, and waiting for disks
+            return True
+    return False
 
 
 def ray(place: Path) -> None:

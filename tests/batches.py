@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 
@@ -68,6 +70,21 @@ def drawings(out):
 def times(out):
     """Return when each drawing took its name: a file that is written or renamed anew has another number."""
     return {name: ((out / name).stat().st_ino, (out / name).stat().st_mtime_ns) for name in drawings(out)}
+
+
+def descendants(process):
+    """Return (number, command line) of all processes that one has started, and those have; from /proc."""
+    found, parents = [], {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    wanted = {process}
+    while more := {number for number, parent in parents.items() if parent in wanted} - wanted:
+        wanted |= more
+    for number in wanted - {process}:
+        with suppress(OSError):
+            found.append((number, Path(f"/proc/{number}/cmdline").read_bytes()))
+    return found
 
 
 def litter(out):

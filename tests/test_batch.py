@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batches import DRAFT, HIDDEN, batch, break_some, draw, drawings, litter, rows, spawn, times
+from batches import DRAFT, HIDDEN, batch, break_some, descendants, draw, drawings, litter, rows, spawn, times
 from PIL import Image
 
 from layervec import cli
@@ -209,19 +209,6 @@ def test_terminated_it_keeps_what_it_has(pictures, undisturbed, tmp_path):
 # What goes wrong
 
 
-def workers_of(process):
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-            words = (entry.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(fields[1]) == process.pid and b"spawn_main" in words:
-            found.append(int(entry.parent.name))
-    return found
-
-
 @pytest.fixture
 def stuck(tmp_path):
     """A folder with a picture that can be read for ever, among others."""
@@ -246,8 +233,9 @@ def test_a_worker_that_dies_costs_its_picture_alone(stuck, tmp_path):
     while not all((out / f"p{seed}.svg").exists() for seed in range(4)):
         assert process.poll() is None
         time.sleep(0.05)
-    for worker in workers_of(process):
-        os.kill(worker, signal.SIGKILL)
+    for number, words in descendants(process.pid):
+        if b"spawn_main" in words:
+            os.kill(number, signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode == cli.IN_PART
     found = rows(out)

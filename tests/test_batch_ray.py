@@ -6,9 +6,10 @@ import io
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
-from batches import DRAFT, HIDDEN, batch, break_some, draw, drawings, litter, rows, spawn, times
+from batches import DRAFT, HIDDEN, batch, break_some, descendants, draw, drawings, litter, rows, spawn, times
 
 from layervec import cli
 from layervec.batch import on_ray
@@ -85,6 +86,23 @@ def test_ended_at_any_moment_it_goes_on(pictures, by_processes, tmp_path, number
     assert drawings(out) == drawings(by_processes)
     assert {name: at for name, at in times(out).items() if name in before} == before
     assert litter(out) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to find Ray's workers in")
+def test_a_row_whose_actor_is_lost_is_given_to_another(pictures, by_processes, tmp_path):
+    out = tmp_path / "out"
+    process = spawn(pictures, "-o", out, "--workers", "1", "--engine", "ray", *DRAFT)
+    while not drawings(out):
+        assert process.poll() is None
+        time.sleep(0.02)
+    actors = [number for number, words in descendants(process.pid) if b"ray::MapWorker" in words]
+    for number in actors:
+        os.kill(number, signal.SIGKILL)
+    _, told = process.communicate(timeout=120)
+    assert actors
+    assert process.returncode == cli.IN_PART, told
+    assert drawings(out) == drawings(by_processes)
+    assert figures(out) == figures(by_processes)
 
 
 def test_output_that_cannot_be_written_ends_the_run_in_a_sentence(tmp_path):
