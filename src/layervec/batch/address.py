@@ -6,7 +6,6 @@ https://filesystem-spec.readthedocs.io
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from layervec.errors import InputError
@@ -44,8 +43,6 @@ def read(address: str, most: int) -> bytes:
             return bytes(file.read(most + 1))
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"{address} cannot be read: {cause(error)}.") from error
     except Exception as error:  # drivers fail in ways of their own; open() over a null byte
         raise InputError(f"{address} cannot be read: {cause(error)}.") from error
 
@@ -55,8 +52,3 @@ def cause(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return reason(error)
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
-
-
-def local(address: str) -> Path | None:
-    """Return the path of an address on this machine, None for a URL."""
-    return None if is_url(address) else Path(address)
