@@ -87,8 +87,9 @@ def run(source: str, out: str, settings: Settings, options: Options) -> Summary:
                     drawn = _collect(answers, ended, output, progress)
         finally:
             records = [ended[row.output] for row in rows if row.output in ended]
-            output.write(f"manifest.{options.form}", manifest.manifest(records, options.form))
-            output.write(page.NAME, page.page(records, len(rows)).encode())
+            if records:
+                output.write(f"manifest.{options.form}", manifest.manifest(records, options.form))
+                output.write(page.NAME, page.page(records, len(rows)).encode())
     finally:
         output.close()
     failed = sum(record.status == "failed" for record in records)
