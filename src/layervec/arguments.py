@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from layervec.errors import InputError
 from layervec.settings import Settings, explain, from_yaml, section_of
+
+if TYPE_CHECKING:
+    from layervec.batch.run import Options
 
 NUMBERS: dict[type[float], str] = {float: "a number", int: "a whole number"}  # the first that a setting allows is read
 VECTORIZE_HELP = """\
@@ -32,6 +35,16 @@ Examples:
   layervec vectorize photo.jpg --paths 64          fewer, bolder shapes
   layervec vectorize photo.jpg --quality best      closer, and slower
   layervec vectorize logo.png -o art/logo.svg --png
+"""
+BATCH_HELP = """\
+Draw many pictures. IN is a folder, a pattern in quotes, or a list in CSV or Parquet with a column `image`, perhaps one
+`output`, and settings by their names. The same command again goes on where the last one ended, however it ended.
+
+Examples:
+  layervec batch photos -o drawings                a folder, with all folders in it
+  layervec batch "photos/**/*.jpg" -o drawings --paths 64
+  layervec batch list.csv -o drawings --retry-failed
+  layervec batch s3://bucket/photos -o s3://bucket/drawings --engine ray
 """
 SCORE_HELP = """\
 Measure how close an SVG comes to a picture and how easy it is to edit. Any SVG will do, ours or not.
@@ -91,6 +104,17 @@ class Vectorize:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """What `layervec batch` was asked for. notes: sentences that the user should read."""
+
+    source: str
+    out: str
+    drawing: Settings
+    options: Options
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Models:
     """What `layervec models` was asked for: the models that these settings name."""
 
@@ -130,6 +154,36 @@ def vectorize(words: Sequence[str]) -> Vectorize:
         output=Output(svg=found.output, png=found.png, workdir=found.workdir, report=found.report),
         run=Run(found.config, found.threads, found.quiet, found.verbose, tuple(notes)),
     )
+
+
+def batch(words: Sequence[str]) -> Batch:
+    """Return what `layervec batch` was asked for. Raises InputError; SystemExit(0) after showing help."""
+    from layervec.batch.run import Options
+    from layervec.batch.seat import Limits
+
+    parser = _batch_parser()
+    found = parser.read(words)
+    if found.output is None:
+        parser.error("-o OUT is missing")
+    for name in ("workers", "threads", "memory_limit"):
+        if getattr(found, name) is not None and getattr(found, name) < 1:
+            parser.error(f"{_flag(name)} should be at least 1, not {getattr(found, name)}")
+    if found.time_limit is not None and not found.time_limit > 0:
+        parser.error(f"--time-limit should be above 0, not {found.time_limit:g}")
+    if not found.gpus >= 0:
+        parser.error(f"--gpus should be at least 0, not {found.gpus:g}")
+    if found.engine != "ray" and (found.address or found.gpus):
+        parser.error(f"{'--address' if found.address else '--gpus'} needs --engine ray")
+    if found.quiet and found.verbose:
+        parser.error("--quiet and --verbose exclude each other")
+    same = ("png", "report", "retry_failed", "engine", "workers", "threads", "address", "gpus", "quiet", "verbose")
+    options = Options(
+        form=found.manifest,
+        limits=Limits(found.time_limit, found.memory_limit),
+        **{name: getattr(found, name) for name in same},
+    )
+    notes: list[str] = []
+    return Batch(found.source, found.output, _settings(parser, found, notes), options, tuple(notes))
 
 
 def score(words: Sequence[str]) -> Score:
@@ -173,15 +227,7 @@ def _vectorize_parser() -> _Parser:
     parser = _Parser("layervec vectorize", "IMAGE [OPTIONS]", VECTORIZE_HELP)
     parser.add_name("image", "IMAGE", "The picture: PNG, JPEG, WebP, BMP, TIFF, GIF or AVIF.")
 
-    drawing = parser.add_argument_group("drawing options", "How simple or close the drawing is.")
-    for name, field in Settings.model_fields.items():
-        inside = section_of(name)
-        if inside is None:
-            _add_setting(drawing, name, field)
-            continue
-        section = parser.add_argument_group(f"options of {name}", field.description)
-        for part, its in inside.items():
-            _add_setting(section, f"{name}.{part}", its)
+    _add_settings(parser)
 
     output = parser.add_argument_group("output options", "Where the drawing goes.")
     output.add_argument(
@@ -238,6 +284,87 @@ def _models_parser() -> _Parser:
     _add_config(options)
     parser.add_help_to(options)
     return parser
+
+
+def _batch_parser() -> _Parser:
+    parser = _Parser("layervec batch", "IN -o OUT [OPTIONS]", BATCH_HELP)
+    parser.add_name("source", "IN", "A folder, a pattern, a list (.csv, .parquet) or a picture; paths or URLs.", str)
+
+    output = parser.add_argument_group("output options", "Where the drawings go.")
+    output.add_argument(
+        *("-o", "--output"),
+        metavar="OUT",
+        help="The folder or URL for the drawings, which mirror the names of the pictures, and for the manifest.",
+    )
+    output.add_argument("--png", action="store_true", help="Also write a PNG preview of each drawing.")
+    output.add_argument("--report", action="store_true", help="Also write a page about each drawing.")
+    output.add_argument(
+        "--manifest",
+        type=_reader(None, ("csv", "parquet")),
+        metavar="csv|parquet",
+        default="csv",
+        help="The form of the list of all pictures and how they ended. (default: csv)",
+    )
+
+    run = parser.add_argument_group("run options", "How the program behaves.")
+    _add_config(run)
+    run.add_argument(
+        "--engine",
+        type=_reader(None, ("local", "ray")),
+        metavar="local|ray",
+        default="local",
+        help="What runs the workers: local is this machine's processes, ray is Ray, here or on a cluster. "
+        "(default: local)",
+    )
+    run.add_argument(
+        "--workers", metavar="NUMBER", type=_reader(int), help="Pictures drawn at once. (default: one for each core)"
+    )
+    run.add_argument(
+        "--threads",
+        metavar="NUMBER",
+        type=_reader(int),
+        help="Most processor threads of each worker. (default: the cores divided by the workers)",
+    )
+    run.add_argument(
+        "--time-limit", metavar="SECONDS", type=_reader(float), help="Most time for one picture; it fails then."
+    )
+    run.add_argument(
+        "--memory-limit",
+        metavar="MIB",
+        type=_reader(int),
+        help="Most memory of a worker, in MiB; the picture that takes it beyond fails.",
+    )
+    run.add_argument("--retry-failed", action="store_true", help="Try again what failed in an earlier run.")
+    run.add_argument("--address", metavar="ADDRESS", help="The Ray cluster to join. (default: this machine alone)")
+    run.add_argument(
+        "--gpus",
+        metavar="NUMBER",
+        type=_reader(float),
+        default=0.0,
+        help="GPUs of each Ray worker, also a part of one, such as 0.25. (default: 0)",
+    )
+    run.add_argument("-q", "--quiet", action="store_true", help="Print nothing but errors.")
+    run.add_argument(
+        *("-v", "--verbose"),
+        action="store_true",
+        help="Print a line for each picture, and all details if something goes wrong.",
+    )
+    parser.add_help_to(run)
+    _add_settings(parser)
+    return parser
+
+
+def _add_settings(parser: _Parser) -> None:
+    """Add the flags of all settings."""
+    drawing = parser.add_argument_group("drawing options", "How simple or close the drawing is.")
+    for name, field in Settings.model_fields.items():
+        inside = section_of(name)
+        if inside is None:
+            _add_setting(drawing, name, field)
+            continue
+        section = parser.add_argument_group(f"options of {name}", field.description)
+        for part, its in inside.items():
+            _add_setting(section, f"{name}.{part}", its)
 
 
 def _add_config(group: argparse._ArgumentGroup) -> None:
@@ -360,9 +487,9 @@ class _Parser(argparse.ArgumentParser):
         self._group_of_names = self.add_argument_group("arguments")
         self._names: list[argparse.Action] = []
 
-    def add_name(self, name: str, shown: str, text: str) -> None:
+    def add_name(self, name: str, shown: str, text: str, kind: Callable[[str], object] = Path) -> None:
         """Add a path that must be given, by its place."""
-        action = self._group_of_names.add_argument(name, metavar=shown, type=Path, help=text)
+        action = self._group_of_names.add_argument(name, metavar=shown, type=kind, help=text)
         action.required = False  # checked by `read`, which looks for unknown options first
         self._names.append(action)
 

@@ -3,7 +3,8 @@
 Refuses to know flags (arguments.py), how a drawing is made (pipeline.py) or measured (score.py). What is
 heavy loads when a command needs it, so that help and complaints come at once.
 
-Exit codes: 0 done, 1 our fault, 2 bad input or usage, 130 interrupted. Data goes to stdout, talk to stderr.
+Exit codes: 0 done, 1 our fault, 2 bad input or usage, 3 done in part (batch), 130 interrupted.
+Data goes to stdout, talk to stderr.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layervec.errors import InputError
+from layervec.ours import PAGE_MARK, is_ours
 
 if TYPE_CHECKING:
     from layervec.arguments import Vectorize
@@ -27,11 +29,7 @@ if TYPE_CHECKING:
     from layervec.score import Score
     from layervec.types import Raster
 
-DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-PREVIEW_LONGEST = 2048  # px; enough to judge a drawing on any screen, and quick to render
-HEAD_BYTES = 1 << 16  # of an SVG in which our mark is looked for; the metadata stands before all shapes
-MARK = b'"generator":"layervec '  # as svg.write spells the metadata
-PAGE_MARK = b'<meta name="generator" content="layervec '  # as the report's template has it
+DONE, OUR_FAULT, BAD_INPUT, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".pdf"})
 HELP = """\
 usage: layervec COMMAND ...
@@ -40,6 +38,7 @@ Turn a picture into a layered, editable SVG: big meaningful shapes first, detail
 
 commands:
   vectorize IMAGE          write a layered SVG of a picture
+  batch IN -o OUT          do so for a folder, a pattern or a list of pictures
   score OUT.svg IMAGE      measure how close an SVG comes to a picture
   report FOLDER            write a page about a run that was kept by --workdir
   models                   list what is there for options that need a model
@@ -59,12 +58,13 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command line with these words (default: those of this process) and return the exit code."""
     words = sys.argv[1:] if words is None else list(words)
     _speak_any_encoding()
+    code = DONE
     try:
         with _terminated_as_interrupted():
             with suppress(SystemExit):  # argparse has shown its help
-                _run(words)
+                code = _run(words)
             sys.stdout.flush()  # here, where a reader that has gone is still noticed
-        return DONE
+        return code
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:
@@ -76,10 +76,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return _our_fault(error, "--verbose" in words or "-v" in words)
 
 
-def _run(words: Sequence[str]) -> None:
+def _run(words: Sequence[str]) -> int:
     command, rest = (words[0], words[1:]) if words else ("", [])
     if command == "vectorize":
         _vectorize(rest)
+    elif command == "batch":
+        return _batch(rest)
     elif command == "score":
         _score(rest)
     elif command == "report":
@@ -97,6 +99,7 @@ def _run(words: Sequence[str]) -> None:
         if Path(command).suffix.lower() in PICTURES:
             told += f", perhaps `layervec vectorize {command}` was meant"
         raise InputError(f"{told}; see `layervec --help`.")
+    return DONE
 
 
 # vectorize
@@ -141,7 +144,10 @@ def _vectorize(words: Sequence[str]) -> None:
         result = vectorize(asked.image, settings, threads=asked.run.threads, on_event=on_event)
         result.save(target)
         if preview is not None:
-            _save_preview(result, preview)
+            from layervec.files import write_atomic
+            from layervec.preview import preview as preview_png
+
+            write_atomic(preview, preview_png(result))
         if workdir is not None:
             from layervec.score import score
 
@@ -166,19 +172,9 @@ def _target(asked: Vectorize) -> Path:
     if not asked.image.name:
         raise InputError(f"{asked.image} cannot be read: it is a folder.")
     target = asked.image.with_suffix(".svg")
-    if target.is_file() and not _same(target, asked.image) and not _is_ours(target):
+    if target.is_file() and not _same(target, asked.image) and not is_ours(target):
         raise InputError(f"{target} exists and was not made by layervec; use -o, if only to say that it may go.")
     return target
-
-
-def _is_ours(path: Path, mark: bytes = MARK) -> bool:
-    """Tell whether layervec wrote this SVG or page. An empty file is nobody's loss."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError:
-        return False
-    return not head or mark in head
 
 
 def _preview_path(target: Path, image: Path) -> Path:
@@ -189,7 +185,7 @@ def _preview_path(target: Path, image: Path) -> Path:
 def _page_path(target: Path) -> Path:
     """Return where the report goes, a name that nobody typed: see `_target`."""
     page = target.with_suffix(".html")
-    if page.is_file() and not _is_ours(page, PAGE_MARK):
+    if page.is_file() and not is_ours(page, PAGE_MARK):
         raise InputError(f"{page} exists and was not made by layervec; give the drawing another name with -o.")
     return page
 
@@ -225,14 +221,6 @@ def _same(a: Path, b: Path) -> bool:
     return False
 
 
-def _save_preview(result: Result, path: Path) -> None:
-    from layervec.image import fit_size, save_png
-    from layervec.score import render_svg
-
-    size = fit_size(round(result.drawing.width), round(result.drawing.height), PREVIEW_LONGEST)
-    save_png(path, render_svg(result.svg, *size, background=None))
-
-
 def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> str:
     """Return one line about a finished drawing, its measured as `layervec score` does."""
     from layervec import metrics
@@ -252,6 +240,32 @@ def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> st
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+# batch
+
+
+def _batch(words: Sequence[str]) -> int:
+    """Draw many pictures; return DONE, or IN_PART where some of them failed."""
+    from layervec import arguments
+
+    asked = arguments.batch(words)
+    from layervec.batch import run
+    from layervec.batch.place import OutputError
+    from layervec.progress import say
+
+    for note in asked.notes:
+        say(f"layervec: {note}")
+    start = time.perf_counter()
+    try:
+        summary = run.run(asked.source, asked.out, asked.drawing, asked.options)
+    except OutputError as error:
+        raise InputError(f"{error} What was drawn until then is kept.") from error
+    if not asked.options.quiet:
+        kept = f", {summary.kept} drawn before" if summary.kept else ""
+        failed = f", {summary.failed} failed" if summary.failed else ""
+        say(f"{asked.out}: {summary.drawn} drawn{kept}{failed}, {time.perf_counter() - start:.1f} s")
+    return IN_PART if summary.failed else DONE
 
 
 # report

@@ -26,7 +26,7 @@ from layervec.types import Float32, Raster
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | Image | NDArray[Any]"
+Source: TypeAlias = "str | os.PathLike[str] | bytes | File | Image | NDArray[Any]"
 MAX_BYTES = 1 << 30  # largest file that is read; a raw picture of decode.MAX_PIXELS in RGB has half of that
 RANGE_SLACK = 1e-4  # how far floats may leave 0..1 before they are refused; rounding errors stay below
 LEAST_ALPHA = 1e-6  # below this, a premultiplied colour is only rounding noise
@@ -45,6 +45,14 @@ class Picture:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class File:
+    """A file that has been read: its bytes, and the name that messages and titles call it by."""
+
+    name: str
+    data: bytes
+
+
 def load(source: Source) -> Raster:
     """Return a picture at its full size; see `open_picture`."""
     return open_picture(source).raster
@@ -53,9 +61,9 @@ def load(source: Source) -> Raster:
 def open_picture(source: Source, longest: int | None = None) -> Picture:
     """Read a picture; with `longest`, shrink it on the way so that no side has more pixels than that.
 
-    source: a path, a file's bytes, a Pillow image or an array [h, w] or [h, w, 1..4] (grey, grey + alpha,
-    RGB, RGBA; bool, uint8, uint16 or float in 0..1, alpha straight). Files: see `decode.FORMATS`; the first
-    frame, turned as EXIF says, with its colour profile applied. With `longest`, the full
+    source: a path, a file's bytes (as `File` where they have a name), a Pillow image or an array [h, w] or
+    [h, w, 1..4] (grey, grey + alpha, RGB, RGBA; bool, uint8, uint16 or float in 0..1, alpha straight). Files: see
+    `decode.FORMATS`; the first frame, turned as EXIF says, with its colour profile applied. With `longest`, the full
     size is never held in floats.
     Raises InputError, naming the source and the cause, for anything that is not a whole picture.
     """
@@ -155,6 +163,8 @@ def _name(source: object) -> str:
     """Return what messages call a source."""
     if isinstance(source, str | os.PathLike):
         return str(source)
+    if isinstance(source, File):
+        return source.name
     if isinstance(source, np.ndarray):
         return "The array"
     return "The given data" if isinstance(source, bytes) else "The given image"
@@ -162,7 +172,7 @@ def _name(source: object) -> str:
 
 def _is_pillow(source: object) -> TypeGuard[Image]:
     """Tell whether source is a Pillow image, without loading Pillow for those that are plainly not."""
-    if isinstance(source, str | os.PathLike | bytes | np.ndarray):
+    if isinstance(source, str | os.PathLike | bytes | File | np.ndarray):
         return False
     from PIL.Image import Image
 
@@ -181,6 +191,8 @@ def _read(source: object, name: str) -> bytes:
             raise InputError(f"{name!r} cannot be read: {error}.") from error
     elif isinstance(source, bytes):
         data = source
+    elif isinstance(source, File):
+        data = source.data
     else:
         raise InputError(f"A picture cannot be read from a {type(source).__name__}.")
     if not data:

@@ -85,8 +85,9 @@ def vectorize(
 ) -> Result:
     """Turn a picture into a layered drawing.
 
-    source: a file's path or bytes, a PIL image, or an array [h, w] or [h, w, 1..4] (integers, bool, or floats in
-    0..1). threads: most threads to use, None for one a core; the result is the same for any number.
+    source: a file's path or bytes (as `image.File` where they have a name), a PIL image, or an array [h, w] or
+    [h, w, 1..4] (integers, bool, or floats in 0..1). threads: most threads to use, None for one a core; the result is
+    the same for any number.
     Raises InputError if the picture or a palette cannot be read. A background to drop that is not found stays, which
     the event of stage `load` shows: its picture is opaque then. Deterministic: same input and settings, same bytes.
     """
@@ -314,4 +315,5 @@ def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
 
 
 def _title(source: object) -> str:
+    source = source.name if isinstance(source, image.File) else source
     return Path(source).stem if isinstance(source, (str, os.PathLike)) else "picture"

@@ -66,8 +66,8 @@ class Progress:
         self._told_of_compiling = False
 
     def __enter__(self) -> Progress:
-        if self._wants_bar and _is_terminal():
-            self._bar = self._stack.enter_context(_new_bar())
+        if self._wants_bar and is_terminal():
+            self._bar = self._stack.enter_context(new_bar())
             self._task = self._bar.add_task("starting", total=1.0, facts="")
         return self
 
@@ -107,7 +107,7 @@ class Progress:
         """Facts beside the bar; the time left only where it can be told from work of the same kind."""
         if not FIRST_GUESS < event.done < 1.0:
             return self._facts
-        left = f"about {_plain_time((time.perf_counter() - self._start) * (1.0 / event.done - 1.0))} left"
+        left = f"about {plain_time((time.perf_counter() - self._start) * (1.0 / event.done - 1.0))} left"
         return f"{self._facts}, {left}" if self._facts else left
 
     def _print(self, text: str) -> None:
@@ -152,17 +152,21 @@ def _whole(event: Event, shares: dict[Stage, float]) -> float:
     return before + event.done * shares[event.stage]
 
 
-def _plain_time(seconds: float) -> str:
-    return f"{max(1, round(seconds))} s" if seconds < 120 else f"{round(seconds / 60)} min"
+def plain_time(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 120:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Tell whether stderr is a terminal, where a bar can be drawn."""
     with suppress(OSError, ValueError, AttributeError):
         return sys.stderr.isatty()
     return False
 
 
-def _new_bar() -> Bar:
+def new_bar() -> Bar:
     """Return a bar that disappears when it is done and leaves stdout alone."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from layervec.errors import InputError
 from layervec.image import over
-from layervec.models import OnProgress, automatic, machine, source
+from layervec.models import OnProgress, automatic, kept, machine, source
 from layervec.models.ground import contrasting
 from layervec.segment import Mask
 from layervec.settings import MaskGrid
@@ -72,7 +72,9 @@ class Sam:
         source.check(self.model)
         found: list[Mask] = []
         with machine.working(self.device, self.threads, self.model):
-            eye = Eye.load(self.model, self.device, offline=self.offline)
+            eye = kept.loaded(
+                (Eye, self.model, self.device), lambda: Eye.load(self.model, self.device, offline=self.offline)
+            )
             total = sum(len(automatic.parts(level.width, level.height, self.grid.crop_n_layers)) for level in levels)
             done = 0
 

@@ -18,7 +18,7 @@ import numpy as np
 from layervec import tree
 from layervec.errors import InputError
 from layervec.image import over
-from layervec.models import OnProgress
+from layervec.models import OnProgress, kept
 from layervec.models.onnx_file import with_outputs
 from layervec.models.prompts import Questions, candidates
 from layervec.segment import Mask
@@ -67,8 +67,8 @@ class SamOnnx:
         """
         self._threads, self._on_progress = threads, on_progress
         self._every_level, self._look, self._looks = every_level, 0, 1
-        self._encoder = _session(folder / ENCODER, None, threads)
-        self._decoder = _session(folder / DECODER, {LOGITS, QUALITY}, threads)
+        self._encoder = _kept_session(folder / ENCODER, None, threads)
+        self._decoder = _kept_session(folder / DECODER, frozenset({LOGITS, QUALITY}), threads)
         self._side = _encoder_side(self._encoder, folder / ENCODER)
         self._low, self._batch = _decoder_sizes(self._decoder, folder / DECODER)
 
@@ -163,6 +163,10 @@ def _enlarged(logits: Float32, raster: Raster) -> Bool:
     import cv2
 
     return np.asarray(cv2.resize(logits, (raster.width, raster.height), interpolation=cv2.INTER_LINEAR) > 0.0)
+
+
+def _kept_session(path: Path, outputs: Set[str] | None, threads: int | None) -> Any:
+    return kept.loaded((path, outputs, threads), lambda: _session(path, outputs, threads))
 
 
 def _session(path: Path, outputs: Set[str] | None, threads: int | None) -> Any:

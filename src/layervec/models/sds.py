@@ -21,7 +21,7 @@ import torch
 
 from layervec.errors import InputError
 from layervec.image import over
-from layervec.models import OnProgress, machine, source
+from layervec.models import OnProgress, kept, machine, source
 from layervec.models.ground import contrasting
 from layervec.settings import Distillation
 from layervec.types import Float32, Raster
@@ -63,13 +63,17 @@ class Sds:
         """
         source.check(self.model)
         with machine.working(self.device, self.threads, self.model):
-            small = machine.is_small(self.device, BYTES_OF_WEIGHTS + BYTES_A_PIXEL * raster.width * raster.height)
-            networks = Networks.load(self.model, self.device, offline=self.offline, small=small)
+
+            def load() -> Networks:
+                small = machine.is_small(self.device, BYTES_OF_WEIGHTS + BYTES_A_PIXEL * raster.width * raster.height)
+                return Networks.load(self.model, self.device, offline=self.offline, small=small)
+
+            networks = kept.loaded((Networks, self.model, self.device), load)
             ground = contrasting(raster)
             latent = networks.encode(over(raster, ground))
             rows = networks.understand(["", self.prompt] if self._guided else [self.prompt])
-            kept = self._distil(latent, rows, networks)
-            pictures = [networks.decode(z)[: raster.height, : raster.width] for z in kept]
+            latents = self._distil(latent, rows, networks)
+            pictures = [networks.decode(z)[: raster.height, : raster.width] for z in latents]
             self.on_progress(1.0)
         return [raster, *(_uncovered(picture, raster, ground) for picture in pictures)]
 
