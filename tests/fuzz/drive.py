@@ -76,7 +76,13 @@ def drive(target: str, seconds: int, folder: Path) -> int:
     noise = random.Random(0)
     for number in range(START):  # without a start that is long enough, every input is rubbish
         (corpus / f"start-{number}").write_bytes(noise.randbytes(LONGEST >> number % 4))
-    limits = [f"-timeout={HANG}", f"-rss_limit_mb={MOST_MEMORY}", f"-max_len={LONGEST}", "-len_control=0", f"-artifact_prefix={folder}/{target}-"]
+    limits = [
+        f"-timeout={HANG}",
+        f"-rss_limit_mb={MOST_MEMORY}",
+        f"-max_len={LONGEST}",
+        "-len_control=0",
+        f"-artifact_prefix={folder}/{target}-",
+    ]
     atheris.Setup([sys.argv[0], *limits, "-print_final_stats=0", "-verbosity=0", str(corpus)], one)
     atheris.Fuzz()
     return len(seen)
