@@ -106,16 +106,24 @@ SCENES = {
     "cropped": document(picture('x="8" y="4" width="8" height="16" preserveAspectRatio="xMinYMid slice"')),
     "turned": document(f'<g transform="rotate(20 16 12) scale(.8)">{picture()}</g>'),
     "turned itself": document(picture('width="16" height="12" transform="matrix(0 1 -1 0 24 2)"')),
-    "in millimetres": document(picture('x="1mm" width="4mm" height="3mm"'), 'width="32mm" viewBox="0 0 32 24" height="24mm"'),
+    "in millimetres": document(
+        picture('x="1mm" width="4mm" height="3mm"'), 'width="32mm" viewBox="0 0 32 24" height="24mm"'
+    ),
     "in shares": document(picture('x="25%" width="50%" height="50%"')),
     "clipped": document(
         '<defs><clipPath id="c"><circle cx="12" cy="12" r="8"/></clipPath></defs>'
         + picture('x="4" width="24" height="24" transform="translate(3 0)" clip-path="url(#c)"')
     ),
     "faint": document(picture('width="32" height="24" opacity="0.4"')),
-    "in a stroked group": document(f'<g stroke="#000" stroke-width="3" fill-opacity=".2" fill-rule="evenodd">{picture()}</g>'),
+    "in a stroked group": document(
+        f'<g stroke="#000" stroke-width="3" fill-opacity=".2" fill-rule="evenodd">{picture()}</g>'
+    ),
     "cloned": document(picture('width="16" height="12"') + '<use xlink:href="#pic" x="16" y="12"/>'),
-    "between others": document('<rect width="9" height="9" x="3"/>' + picture('x="6" y="6" width="16" height="12"') + '<rect id="l1" x="9" y="9" width="9" height="9" fill="#888"/>'),
+    "between others": document(
+        '<rect width="9" height="9" x="3"/>'
+        + picture('x="6" y="6" width="16" height="12"')
+        + '<rect id="l1" x="9" y="9" width="9" height="9" fill="#888"/>'
+    ),
 }  # fmt: skip
 
 # resvg does not draw images of sizes in millimetres.

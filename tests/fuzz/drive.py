@@ -23,7 +23,7 @@ import warnings
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TARGETS = ("pictures", "svg", "settings", "kernels")
+TARGETS = ("pictures", "svg", "settings", "kernels", "whole")
 HANG = 60  # s; the largest picture that is read takes 3 s
 START = 64  # inputs to begin with
 LONGEST = 8192  # bytes of input

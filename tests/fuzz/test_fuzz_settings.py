@@ -82,9 +82,14 @@ def test_any_text_as_yaml_is_taken_or_refused(text: str, head: str, times: int) 
     check_yaml((head + text[:2] * times).encode())
 
 
-FLAGS = ["--paths", "--quality", "--preset", "--size", "--colors", "--palette", "--drop-background", "--gradients",
-         "--masks", "--levels", "--tolerance", "--simplifier", "--segmenter", "--config", "--png", "--report", "--workdir", "--threads",
-         "--quiet", "-v", "--sds-steps", "--sam-pred-iou-thresh", "--paper-rounds", "--no-paper-cluster", "-o", "--json", "--", "-h", "--seed"]  # fmt: skip
+FLAGS = [
+    f"--{name}"
+    for name in (
+        *("paths", "quality", "preset", "size", "colors", "palette", "drop-background", "gradients", "masks", "levels"),
+        *("tolerance", "simplifier", "segmenter", "config", "png", "report", "workdir", "threads", "quiet", "json"),
+        *("sds-steps", "sam-pred-iou-thresh", "paper-rounds", "no-paper-cluster", "seed", "", "help", "verbose"),
+    )
+] + ["-o", "-v", "-h"]
 words = st.one_of(
     st.sampled_from(FLAGS),
     st.sampled_from(

@@ -47,12 +47,13 @@ ZOO = """<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "sv
 <pattern id="p" width="3" height="3" patternUnits="userSpaceOnUse"><path d="M0 0h2v2z"/></pattern>
 <filter id="f"><feGaussianBlur stdDeviation="1"/></filter><symbol id="s" viewBox="0 0 4 4"><rect width="3" height="3"/>
 </symbol><marker id="k" markerWidth="3" markerHeight="3"><path d="M0 0L3 1"/></marker></defs>
-<g id="b" class="a" data-rank="2" clip-path="url(#c)"><path d="M1 1 C3,4 5-6 7.5.5 S9 9 10 1 q1 1 2 2 t3 1 a4 3 30 1 0 2 2 z"
- fill="url(#g)" data-rank="1" stroke-width="1e0" stroke-dasharray="1 2" marker-end="url(#k)"/></g>
+<g id="b" class="a" data-rank="2" clip-path="url(#c)"><path d="M1 1 C3,4 5-6 7.5.5 S9 9 10 1 q1 1 2 2 t3 1
+ a4 3 30 1 0 2 2 z" fill="url(#g)" data-rank="1" stroke-width="1e0" stroke-dasharray="1 2" marker-end="url(#k)"/></g>
 <g mask="url(#m)" transform="translate(1 2) scale(.9) skewX(3)"><ellipse cx="8" cy="6" rx="5" ry="3" fill="url(#h)"/>
 <polygon points="1,2 3,4 5,1" filter="url(#f)" style="display:inline"/></g><use xlink:href="#s" x="4" width="6"/>
 <line x1="1" x2="9" y1="2" y2="3" stroke="#123"/><polyline points="0 0 3 3 9 1"/><rect rx="2" width="9" height="4"
- fill="url(#p)"/><image width="4" height="4" href="data:image/png;base64,iVBORw0KGgo="/><text x="2" y="9">A</text></svg>"""
+ fill="url(#p)"/><image width="4" height="4" href="data:image/png;base64,iVBORw0KGgo="/><text x="2" y="9">A</text>
+</svg>"""
 WORDS = [
     f'"{word}"'
     for word in (
