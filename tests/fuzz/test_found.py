@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from mangle import refused
 
-from layervec import Settings, svg, vectorize
+from layervec import Settings, cli, svg, vectorize
 from layervec.errors import InputError, quoted
+from layervec.files import check_writable, write_atomic
 from layervec.settings import from_yaml
 
 LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -51,6 +52,21 @@ def test_an_endless_file_is_no_settings() -> None:
 def test_a_path_with_a_null_byte_is_no_settings() -> None:
     with pytest.raises(InputError, match="cannot be read"):
         from_yaml(Path("a\0b"))
+
+
+@pytest.mark.parametrize("setting", ["masks", "levels", "palette"])
+def test_a_path_with_a_null_byte_leads_nowhere(setting: str) -> None:
+    with pytest.raises(InputError):
+        vectorize(np.ones((4, 4)), Settings(**{setting: "a\0b"}))
+    for use in (check_writable, lambda path: write_atomic(path, b"")):
+        with pytest.raises(InputError, match="null"):
+            use("a\0b")
+
+
+@pytest.mark.parametrize("words", [["vectorize", "a\0b"], ["report", "a\0b"], ["vectorize", "a.png", "--workdir=\0"]])
+def test_words_with_a_null_byte_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == cli.BAD_INPUT
+    assert "null byte" in capsys.readouterr().err
 
 
 def test_short_values_are_quoted_as_python_writes_them() -> None:

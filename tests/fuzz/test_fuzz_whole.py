@@ -40,7 +40,8 @@ choices = st.fixed_dictionaries(
     {"paths": st.one_of(st.integers(1, 40), st.just("auto")), "size": st.integers(16, 48)},
     optional={
         "gradients": st.sampled_from(["auto", "on"]), "drop_background": st.booleans(),
-        "tolerance": st.sampled_from([0.1, 3.0, 10.0]), "levels_count": st.integers(1, 3), "quality": st.sampled_from(["standard"]),
+        "tolerance": st.sampled_from([0.1, 3.0, 10.0]), "levels_count": st.integers(1, 3),
+        "quality": st.sampled_from(["standard"]),
     },
 )  # fmt: skip
 colours = st.one_of(
