@@ -25,7 +25,7 @@ from layervec.errors import InputError
 COMMAND = (sys.executable, "-c", "import sys; from layervec.cli import main; sys.exit(main())")
 QUICK = ("--quality", "draft", "--size", "80", "--paths", "96", "--quiet")
 SMALL = 256  # KiB of the small disk
-MOMENTS = 4  # at which a run is ended
+MOMENTS = 2  # at which a run is ended
 MOST_GROWTH = 1.05  # of memory, from the 20th picture to the last
 
 LEAKS = """
