@@ -30,10 +30,16 @@ maximum_signature_line_length = 100
 
 
 def as_lines(app, what, name, obj, options, lines):
-    """Keep the lines of a docstring as they are: ours name shapes and units one a line, in plain text."""
-    lines[:] = [
-        f"| {line.replace('|', chr(92) + '|').replace('*', chr(92) + '*')}" if line.strip() else "" for line in lines
-    ]
+    """Give each name that a docstring explains a line of its own, and take all else as plain text."""
+    rows = []
+    for line in lines:
+        starts = re.match(r"(- |[\w, ]+: )", line) or not rows or not rows[-1] or not line.strip()
+        text = line.strip().replace("|", "\\|").replace("*", "\\*")
+        if starts:
+            rows.append(text)
+        else:
+            rows[-1] += f" {text}"
+    lines[:] = [f"| {row}" if row else "" for row in rows]
 
 
 def from_here(app, docname, parent, content):
