@@ -750,3 +750,16 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(data):
     except InputError:
         return
     svg.write(item)
+
+
+def test_tidied_drawings_hold_what_is_written():
+    """Found by tests/fuzz: a shape fitted down to a line was in the drawing, and its rank missing in the file."""
+    line = polygon((1, 1), (5, 1), (3, 1))
+    item = drawing(Layer("g1", "", (Shape("s1", line, RED, 1),)), Shape("s2", polygon(*SQUARE), RED, 3),
+                   Layer("g2", "", (Shape("s3", line, RED, 2), Shape("s4", polygon(*HOLE), RED, 4))))  # fmt: skip
+    tidy = svg.tidied(item)
+    assert [(shape.id, shape.rank) for shape in tidy.shapes()] == [("s2", 1), ("s4", 2)]
+    assert [layer.id for layer in tidy.root.layers()] == [item.root.id, "g2"]
+    assert svg.write(svg.read(svg.write(tidy))) == svg.write(tidy)
+    assert svg.write(svg.tidied(tidy)) == svg.write(tidy)
+    assert svg.tidied(drawing(Layer("g1", "", (Shape("s1", line, RED, 1),)))).root.children == ()

@@ -499,6 +499,9 @@ class _Parser(argparse.ArgumentParser):
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Return what the words say."""
+        for word in words:
+            if "\0" in word:  # no shell hands one over
+                self.error(f"{word!r} has a null byte, which no file's name can have")
         self._check_dashes(words)
         try:
             found, left = self.parse_known_args(words)

@@ -122,6 +122,9 @@ class Chooser:
             if gain <= least_gain:
                 return False
             paint = self._paint(node)
+            if len(paint.colour) == 4 and paint.colour[3] <= CLEAR:  # most of it is clear, whatever its mean
+                self._may[node], self.gain[node] = False, 0.0
+                continue
             self._left[node], self._tried[node] = paint.error.sum(), paint.colour
             self.gain[node] = min(gain, self._worth[node] * (self._shown[node, -1] - self._left[node]))
             if self.gain[node] >= gain * (1 - 1e-9):

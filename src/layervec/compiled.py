@@ -68,6 +68,10 @@ class _Cache(FunctionCache):
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):  # the disk is full: compiled again in the next process
+            super().save_overload(sig, data)
+
 
 def _kept(function: F, **options: Any) -> F:
     compiled: Any = njit(**_OPTIONS, **options)(function)

@@ -21,14 +21,14 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     existing file keeps its permissions. Not synced to the disk: this guards against errors, not power cuts.
     Raises InputError, with the old file untouched and no temporary file left, where path cannot be written.
     """
-    target = Path(os.path.realpath(path))
     try:
+        target = Path(os.path.realpath(path))
         mode = _mode(target)
         if mode is None or stat.S_ISREG(mode):
             _replace(target, data, mode)
         else:  # a device or a pipe such as /dev/stdout must be written to, never replaced
             target.write_bytes(data)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         raise InputError(f"{path} cannot be written: {reason(error)}.") from error
 
 
@@ -37,23 +37,23 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
     Permission bits do not tell enough (read-only disks, quotas, the superuser), so a file is really made.
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.exists():
-        raise InputError(f"{path} cannot be written: the folder {target.parent} does not exist.")
     try:
+        target = Path(os.path.realpath(path))
+        if not target.parent.exists():
+            raise InputError(f"{path} cannot be written: the folder {target.parent} does not exist.")
         mode = _mode(target)
         if mode is not None and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if mode is None or stat.S_ISREG(mode):
             with open(trial := _temporary(target), "xb"):
                 trial.unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {reason(error)}.") from error
 
 
-def reason(error: OSError) -> str:
-    """Return why the system refused, in lower case and without path or number."""
-    text = error.strerror or str(error) or "unknown reason"
+def reason(error: OSError | ValueError) -> str:
+    """Return why the system, or Python for a path that none can have, refused; lower case, without path or number."""
+    text = getattr(error, "strerror", None) or str(error) or "unknown reason"
     return text[:1].lower() + text[1:]
 
 

@@ -53,7 +53,7 @@ def levels(folder: Path, raster: Raster, source: tuple[int, int] | None = None) 
 def _pngs(folder: Path) -> list[Path]:
     try:
         found = [path for path in folder.iterdir() if path.suffix.lower() == ".png"]
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         raise InputError(f"{folder} cannot be read: {reason(error)}.") from error
     if not found:
         raise InputError(f"{folder} has no PNG files.")

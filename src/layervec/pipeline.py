@@ -115,7 +115,7 @@ def vectorize(
         fitted = _by_regions(raster, levels, masks, colours, settings, threads, clock)
     with clock.stage("write") as done:
         drawing = replace(
-            _scaled(fitted, picture.width, picture.height),
+            svg.tidied(_scaled(fitted, picture.width, picture.height)),
             title=_title(source),
             metadata={
                 "generator": f"layervec {version('layervec')}",

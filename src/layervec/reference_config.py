@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layervec.errors import InputError
+from layervec.errors import InputError, quoted
 
 OURS = {  # the reference's name of a setting: ours; sections by a dot
     "max_path_num_limit": "paths",
@@ -77,7 +77,7 @@ def _parts(name: str, value: Any) -> list[tuple[str, Any]]:
     if name not in SECTIONS and not (name in _homes() and isinstance(value, dict)):
         return [(name, value)]
     if not isinstance(value, dict):
-        raise InputError(f"'{name}' should be a section of `name: value` lines, not {value!r}")
+        raise InputError(f"'{name}' should be a section of `name: value` lines, not {quoted(value)}")
     parts = [(f"{name}.{key}", part) for key, part in value.items()]
     known = WITHOUT_EFFECT | set(OURS)
     unknown = [key for key, _ in parts if name in SECTIONS - OUR_SECTIONS and key not in known]
@@ -95,5 +95,5 @@ def _put(ours: dict[str, Any], place: str, value: Any) -> None:
     section, _, name = place.rpartition(".")
     into = ours.setdefault(section, {}) if section else ours
     if not isinstance(into, dict):
-        raise InputError(f"'{section}' should be a section of `name: value` lines, not {into!r}")
+        raise InputError(f"'{section}' should be a section of `name: value` lines, not {quoted(into)}")
     into[name] = value

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from layervec.errors import InputError
+from layervec.errors import InputError, quoted
 from layervec.reference_config import translated
 
 Preset = Literal["auto", "pixel", "paper"]
@@ -26,6 +26,7 @@ Simplifier = Literal["classic", "sds"]
 Segmenter = Literal["none", "sam"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Step = Annotated[int, Field(ge=0, le=10_000)]
+MOST_BYTES = 1 << 20  # of a file of settings
 
 # Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as
 # four to six nodes, each of which must save 0.65 (`refine.NODE_PRICE`).
@@ -349,15 +350,15 @@ def from_yaml(path: Path, tell: Callable[[str], None] | None = None) -> Settings
     import yaml
 
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text.") from None
+        values = yaml.safe_load(_text(path))
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f" at line {place.line + 1}" if place else ""
         raise InputError(f"{path}: is not valid YAML{where}.") from None
+    except RecursionError:
+        raise InputError(f"{path}: is nested too deeply.") from None
+    except ValueError as error:  # of dates and numbers that look like such but are none
+        raise InputError(f"{path}: holds a date or number that cannot be read ({error}).") from None
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -372,6 +373,21 @@ def from_yaml(path: Path, tell: Callable[[str], None] | None = None) -> Settings
     if paper and tell is not None and settings.preset != "paper":
         tell(f"{path}: these count with the preset paper alone: {', '.join(paper)}.")
     return settings
+
+
+def _text(path: Path) -> str:
+    """Return what a file of settings holds; raises InputError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text.") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{path}: has more than {MOST_BYTES} bytes, which no settings need.")
+    return text
 
 
 def checked(values: dict[str, Any], origin: str) -> Settings:
@@ -394,7 +410,7 @@ def explain(error: ValidationError, called: Callable[[str], str] = repr) -> str:
     if first["type"] == "extra_forbidden":
         return f"there is no setting called '{name}' (known: {', '.join(section + known for known in fields)})"
     message = first["msg"][:1].lower() + first["msg"][1:]
-    return f"{called(name)} {message.replace('input should', 'should', 1)}, not {first['input']!r}"
+    return f"{called(name)} {message.replace('input should', 'should', 1)}, not {quoted(first['input'])}"
 
 
 def section_of(name: str) -> dict[str, FieldInfo] | None:

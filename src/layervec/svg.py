@@ -97,6 +97,28 @@ def write(drawing: Drawing) -> str:
     return "\n".join(lines)
 
 
+def tidied(drawing: Drawing) -> Drawing:
+    """Return the drawing without shapes that `write` would drop and layers left with none; ranks run from 1 again."""
+
+    def kept(item: Layer | Shape) -> Layer | Shape | None:
+        if isinstance(item, Shape):
+            return item if path_data(item.outline)[1] else None
+        children = tuple(child for child in map(kept, item.children) if child is not None)
+        return replace(item, children=children) if children else None
+
+    def ranked(item: Layer | Shape) -> Layer | Shape:
+        if isinstance(item, Shape):
+            return replace(item, rank=ranks[item.id])
+        return replace(item, children=tuple(map(ranked, item.children)))
+
+    root = kept(drawing.root)
+    if not isinstance(root, Layer):
+        return replace(drawing, root=replace(drawing.root, children=()))
+    order = sorted(root.shapes(), key=lambda shape: shape.rank)
+    ranks = {shape.id: rank for rank, shape in enumerate(order, start=1)}
+    return replace(drawing, root=replace(root, children=tuple(map(ranked, root.children))))
+
+
 def path_data(outline: Outline) -> tuple[str, int]:
     """Return an outline as path data and the number of contours in it; contours without area are left out.
 

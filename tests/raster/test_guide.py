@@ -1,13 +1,10 @@
-"""The guide to the rasteriser: its snippets run, in order. That memory stays bounded, as it says."""
+"""What the guide to the rasteriser says of memory holds. Its code is run by tests/test_pages.py."""
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parents[2] / "docs" / "rasteriser.md"
 MOST = 2 * 2**30  # bytes, for 4096 paths on 4096 x 4096 px
 
 LARGE = """
@@ -26,27 +23,6 @@ scene = Scene(points.reshape(-1, 2).astype(np.float32), starts * 3 * nodes, star
 assert raster.render(scene, side, side)[..., 3].mean() > 0.5
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-
-
-def snippets():
-    return re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
-
-
-def test_snippets_run():
-    names = {}
-    for code in snippets():
-        if "import torch" not in code:
-            exec(compile(code, str(GUIDE), "exec"), names)
-    assert names["found"].ramps is not None
-
-
-@pytest.mark.models
-def test_snippets_for_pytorch_run():
-    pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
-    names = {}
-    for code in snippets():
-        exec(compile(code, str(GUIDE), "exec"), names)
-    assert names["line"].grad is not None
 
 
 def test_a_large_canvas_with_many_paths_stays_within_two_gibibytes():
