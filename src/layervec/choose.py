@@ -22,6 +22,7 @@ LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remo
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
+MOST_TRIED = 8  # of the plain zones in a region, the largest, whose paints are tried for it
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
@@ -99,6 +100,10 @@ class Chooser:
                 # Its outline is drawn already: what shows through would add to it rather than replace it.
                 span = slice(int(node), int(tree.last[node]))
                 self._may[span] &= self._colour[span, 3] > OPAQUE
+        self._stands = tree.stands if len(tree.stands) else np.full(len(tree), -1, dtype=np.int64)
+        self._may &= self._stands != -2
+        self._zones = np.flatnonzero(self._stands == np.arange(len(tree)))
+        self._known = {int(zone): self._zone_paint(int(zone)) for zone in np.unique(self._stands[self._stands >= 0])}
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
 
@@ -127,26 +132,56 @@ class Chooser:
         """Paint this node over its nearest painted ancestor, in the dominant colour of what it shows."""
         self._lay(node, self._paint(node))
 
+    def _zone_paint(self, zone: int) -> tuple[Float64, Fitted | None]:
+        """The paint of a plain zone, whatever lies on it."""
+        leaves = self._leaves(np.arange(zone, int(self.tree.last[zone])))
+        return self._best_paint(leaves)
+
+    def _leaves(self, nodes: Int64) -> Int64:
+        return nodes[self._is_leaf[nodes]]
+
     def _paint(self, node: int) -> _Paint:
         free = np.flatnonzero(self._free(node)) + node
-        leaves = free[self._is_leaf[free]]
+        leaves = self._leaves(free)
+        stands = int(self._stands[node])
+        if stands >= 0:
+            colour, ramp = self._known[stands]
+            return _Paint(colour, ramp, free, leaves, self._left(leaves, colour, ramp))
+        within = self._zones[(self._zones >= node) & (self._zones < self.tree.last[node])]
+        if not len(within):
+            colour, ramp = self._best_paint(leaves)
+            return _Paint(colour, ramp, free, leaves, self._left(leaves, colour, ramp))
+        within = within[~self._painted[within]]
+        paints = [self._known[int(zone)] for zone in within[np.argsort(-self._area[within])[:MOST_TRIED]]]
+        paints = paints or [self._best_paint(leaves)]
+        lefts = [self._left(leaves, *paint) for paint in paints]
+        best = int(np.argmin([left.sum() for left in lefts]))
+        return _Paint(*paints[best], free, leaves, lefts[best])
+
+    def _left(self, leaves: Int64, colour: Float64, ramp: Fitted | None) -> Float64:
+        """Squared error of leaves in this paint: [n]."""
+        if ramp is None:
+            offset = self._colour[leaves] - colour
+            return np.asarray(self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1))
+        shown, places = self._shown[leaves], self._places[leaves]
+        error = ramps.error(shown[:, -3], shown[:, -2], shown[:, :3], places, ramp)
+        if len(colour) == 4:
+            error += shown[:, -2] * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
+        return error
+
+    def _best_paint(self, leaves: Int64) -> tuple[Float64, Fitted | None]:
+        """The dominant colour of leaves, or their dominant gradient if it pays."""
         colour = dominant_colour(self._colour[leaves], self._area[leaves])
         if self._palette is not None:
             colour = self._palette.snapped(colour[None])[0]
-        offset = self._colour[leaves] - colour
-        error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
-        solid = _Paint(colour, None, free, leaves, error)
         if not self._places.shape[1] or (len(colour) == 4 and colour[3] < OPAQUE):
-            return solid
-        shown, places = self._shown[leaves], self._places[leaves]
-        area, square = shown[:, -2], shown[:, -3]
-        ramp = dominant_ramp(shown[:, :3], area, places)
-        error = ramps.error(square, area, shown[:, :3], places, ramp)
-        if len(colour) == 4:
-            error += area * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
-        if error.sum() + self._gradient_price > solid.error.sum():
-            return solid
-        return _Paint(np.concatenate([ramp.colour[0], colour[3:]]), ramp, free, leaves, error)
+            return colour, None
+        shown = self._shown[leaves]
+        ramp = dominant_ramp(shown[:, :3], shown[:, -2], self._places[leaves])
+        saved = self._left(leaves, colour, None).sum() - self._left(leaves, colour, ramp).sum()
+        if saved < self._gradient_price:
+            return colour, None
+        return np.concatenate([ramp.colour[0], colour[3:]]), ramp
 
     def _lay(self, node: int, paint: _Paint) -> None:
         self.picked.append(node)

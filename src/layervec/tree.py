@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec import objects, pool
+from layervec import objects, plain, pool, zones
 from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
@@ -41,6 +41,10 @@ def build(
     labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
+    own = features[:, : features.shape[1] // (1 + len([level for level in levels if level is not raster]))]
+    drawn = _as_drawn(features, labels.reshape(h, w), own.reshape(h, w, -1))
+    if drawn is not None:
+        return drawn
     n = int(labels.max()) + 1
     area = np.bincount(labels, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(labels, column, n) / area for column in features.T], axis=1)
@@ -69,6 +73,62 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     costs[number[n:]] = cost
     names = tuple(masks[i].label for i in nested.source)
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
+
+
+def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree | None:
+    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes; None for no such art.
+
+    features: [h * w, f]. pixels: [h, w, c], without fringes.
+    """
+    from layervec import tree_kernels as kernels
+
+    found = zones.find(pixels)
+    labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
+    order = plain.structure(found, labels)
+    if order is None:
+        return None
+    flat = labels.ravel()
+    n = int(flat.max()) + 1
+    area = np.bincount(flat, minlength=n).astype(np.float64)
+    mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
+    children, cost, nodes = objects.merge(order.nested, mean.astype(np.float32), area, *borders(labels, n))
+    number, parent, last = kernels.depth_first(children, n)
+    costs = np.zeros(len(parent))
+    costs[number[n:]] = cost
+    stands = _stands(order, number[nodes].astype(np.int64), parent)
+    return RegionTree(number[labels], parent, last, costs, stands=stands)
+
+
+def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:
+    """Return which zone's node each node takes its paint from: int64 [m], -1 for any, -2 for no paint at all.
+
+    nodes: of the sets of `order`.
+    """
+    stands = np.full(len(parent), -1, dtype=np.int64)
+    zone = order.zone
+    for k in range(len(nodes)):
+        inner, top = nodes[k], nodes[order.nested.parent[k]] if order.nested.parent[k] >= 0 else 0
+        if zone[k] == -2 or order.nested.parent[k] >= 0 and zone[order.nested.parent[k]] == -2:
+            node = parent[inner]
+            while node > top:
+                stands[node] = -2
+                node = parent[node]
+        if zone[k] == -2:
+            stands[inner] = -2
+    for k in range(len(nodes)):
+        if zone[k] >= 0:
+            stands[nodes[k]] = nodes[zone[k]]
+            node = nodes[zone[k]]
+            while order.around[k] and node != nodes[k]:
+                stands[node] = -2
+                node = parent[node]
+    if order.ground >= 0:
+        node = nodes[order.ground]
+        while node > 0:
+            stands[node] = -2
+            node = parent[node]
+        stands[0] = nodes[order.ground]
+    return stands
 
 
 def _features(raster: Raster, levels: Sequence[Raster], threads: int | None) -> Float32:
