@@ -173,6 +173,7 @@ class Regions:
         self._inside = _inside(nest(tree, plan.nodes))
         self._see_through = plan.paints[:, 3] < 1.0
         self._closing = max(2, round(HOLE_CLOSING * max(self._owner.shape)))
+        self._drawn = len(tree.stands) > 0
         self._is_object = np.isin(plan.nodes, tree.objects)
         h, w = self._owner.shape
         self._rows = np.zeros((count + 1, h), dtype=bool)  # which rows each region is seen in; the last is nothing
@@ -211,7 +212,8 @@ class Regions:
         above = later[near]
         if above.any():
             closing, overlap = (0, OBJECT_OVERLAP) if self._is_object[i] else (self._closing, OVERLAP)
-            part = _run_under(part, above, above & (near < i), closing, overlap)
+            before = above if self._drawn else above & (near < i)
+            part = _run_under(part, above, before, closing, overlap)
         shown = near == i
         return part if np.array_equal(shown, part) else _smooth_hidden(part, shown)
 

@@ -18,7 +18,7 @@ from layervec.ramps import Fitted
 from layervec.tree import fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
-LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
+LEAST_GAIN = 2.0  # squared error over all channels, px; what a shape must remove at least to be worth a path
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
@@ -103,6 +103,13 @@ class Chooser:
         self._stands = tree.stands if len(tree.stands) else np.full(len(tree), -1, dtype=np.int64)
         self._may &= self._stands != -2
         self._zones = np.flatnonzero(self._stands == np.arange(len(tree)))
+        import os
+        if os.environ.get("BARM") and len(self._zones):
+            inz = np.zeros(len(tree)+1)
+            np.add.at(inz, self._zones, 1); run=np.concatenate([[0],np.cumsum(inz[:-1])])
+            has = run[tree.last]-run[np.arange(len(tree))] > 0
+            self._may &= ~(has & (self._stands == -1))
+            if os.environ["BARM"]=="1": self._may &= self._stands != -3
         self._known = {int(zone): self._zone_paint(int(zone)) for zone in np.unique(self._stands[self._stands >= 0])}
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
@@ -340,69 +347,3 @@ def as_ramps(fitted: Sequence[Fitted | None]) -> Ramps:
             found.kind[i], found.axis[i], found.offsets[i] = row.kind[0], row.axis[0], row.offsets[0]
             found.colours[i] = row.colours[0]
     return found
-
-
-def rank(
-    tree: RegionTree,
-    pixels: Float32,
-    nodes: Int64,
-    parents: Int64,
-    paints: Float64,
-    gradients: Ramps | None = None,
-) -> Int64:
-    """Order shapes so that each adds the most to a drawing of those before it: indices int64 [k].
-
-    nodes, parents, paints: tree nodes, index of the nearest shape around each (-1 for none) and straight RGBA.
-    Shapes count as their regions, with the colour that their gradient has in the middle of each part.
-    pixels: premultiplied [h, w, c].
-    """
-    count, channels = len(nodes), pixels.shape[2]
-    colours = ramps.premultiplied(paints, gradients, channels)
-    y, x = np.mgrid[0.5 : pixels.shape[0], 0.5 : pixels.shape[1]]
-    columns = [pixels, x[..., None], y[..., None], np.ones_like(pixels[..., :1])]
-    whole = node_sums(tree, np.concatenate(columns, axis=2))[nodes]
-    cell = whole.copy()  # what lies in a shape but in none inside it
-    for i in range(count):
-        if parents[i] >= 0:
-            cell[parents[i]] -= whole[i]
-    area = np.maximum(cell[:, -1], 0.0)
-    mean = cell[:, :channels] / np.maximum(area, 1.0)[:, None]
-    where = np.concatenate([np.ones((count, 1)), cell[:, channels:-1] / np.maximum(area, 1.0)[:, None]], axis=1)
-    depth = _depths(parents)
-    around = np.zeros((count, count), dtype=bool)  # [i, j]: shape i is or lies around cell j
-    for j in range(count):
-        i = j
-        while i >= 0:
-            around[i, j] = True
-            i = int(parents[i])
-    error = area * (mean**2).sum(axis=1)
-    painted = np.einsum("jp,ipc->ijc", where, colours)
-    with_shape = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
-    shown_depth = np.full(count, -1)
-    order: list[int] = []
-    left = np.ones(count, dtype=bool)
-    for _ in range(count):
-        covers = around & (depth[:, None] > shown_depth)
-        gain = np.where(covers, error - with_shape, 0.0).sum(axis=1)
-        # The outermost come first: nothing else stands without them.
-        gain[parents < 0] = np.where(channels == 3, np.inf, gain[parents < 0])
-        best = int(np.argmax(np.where(left, gain, -np.inf)))
-        order.append(best)
-        left[best] = False
-        error = np.where(covers[best], with_shape[best], error)
-        shown_depth = np.where(covers[best], depth[best], shown_depth)
-    return np.array(order, dtype=np.int64)
-
-
-def _depths(parents: Int64) -> Int64:
-    depth = np.full(len(parents), -1, dtype=np.int64)
-    for i in range(len(parents)):
-        chain = []
-        j = i
-        while j >= 0 and depth[j] < 0:
-            chain.append(j)
-            j = int(parents[j])
-        base = int(depth[j]) if j >= 0 else -1
-        for step, member in enumerate(reversed(chain), 1):
-            depth[member] = base + step
-    return depth

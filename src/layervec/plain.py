@@ -8,7 +8,7 @@ of merging, gains or curves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,21 +23,21 @@ CLEAR = 0.04  # alpha of a zone that is no paint at all
 ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
 SAME_SIDES = 1.6  # most ratio of the sides of their bounding boxes
 SMALL = 0.0015  # of the canvas; pieces as small are alike whatever their form
-GROUND_CONTACT = 0.5  # share of a piece's outer border along which it lies on its ground
+GROUND_CONTACT = 0.25  # share of a piece's outer border that it has with what it may lie on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Structure:
     """Sets of leaves, and which of them stand for a zone.
 
-    zone: int64 [k], for each set the set whose paint it takes: itself for a zone alone, the zone for one with what it
-    encloses, -1 where nothing is known; -2 for what lies on a zone, which is no shape. around: bool [k], sets of a zone
-    and what it encloses. ground: the set of the zone that everything lies on, -1 if there is none.
+    zones: k tuples, for each set the sets of the zones whose paint it takes: itself for a zone alone, a zone for one
+    with what it encloses, all pieces for one of several; empty where nothing is known. shapes: bool [k], False for what
+    lies on a zone, all of it, which is no shape. ground: the set of the zone that everything lies on, -1 if there is none.
     """
 
     nested: Nested
-    zone: Int64
-    around: Bool
+    zones: tuple[tuple[int, ...], ...]
+    shapes: Bool
     ground: int
 
 
@@ -51,6 +51,7 @@ def structure(zones: Zones, labels: Int32) -> Structure | None:
     sets = _Sets(zones)
     sets.add_zones()
     sets.add_groups()
+    sets.add_hulls()
     sets.add_things()
     return sets.of_leaves(labels)
 
@@ -58,8 +59,8 @@ def structure(zones: Zones, labels: Int32) -> Structure | None:
 @dataclass
 class _Set:
     atoms: Bool
-    zone: int  # -1 for none, -2 for no shape
-    around: bool
+    zones: tuple[int, ...]
+    shape: bool
 
 
 class _Sets:
@@ -121,15 +122,13 @@ class _Sets:
         return home
 
     def add_zones(self) -> None:
-        """Add every zone alone, and with what it encloses."""
-        for i, hull in enumerate(self._hulls):
+        """Add every zone alone."""
+        for i in range(len(self._zones)):
             alone = np.zeros(self.count, dtype=bool)
             alone[i] = True
-            self._add(alone, -2 if self._clear[i] else i)
-            if hull.sum() > 1 and i != self.ground:
-                self._add(hull, i, around=True)
+            self._add(alone, [i], shape=not self._clear[i])
 
-    def _add(self, atoms: Bool, zone: int, around: bool = False) -> None:
+    def _add(self, atoms: Bool, zones: Sequence[int] = (), shape: bool = True) -> None:
         """Add a set unless it crosses or repeats another one."""
         known = self._known[: len(self.sets)]
         common = (known & atoms).sum(axis=1)
@@ -141,30 +140,45 @@ class _Sets:
         if len(self.sets) == len(self._known):
             self._known = np.concatenate([self._known, np.zeros_like(self._known)])
         self._known[len(self.sets)] = atoms
-        self.sets.append(_Set(atoms, zone, around))
+        self.sets.append(_Set(atoms, tuple(zones), shape))
+
+    def add_hulls(self) -> None:
+        """Add every zone with what it encloses."""
+        for i, hull in enumerate(self._hulls):
+            if hull.sum() > 1 and i != self.ground:
+                self._add(hull, [i])
 
     def add_groups(self) -> None:
-        """Add pieces of one shape."""
-        for group in self._groups():
-            together = np.any([self._hulls[i] for i in group], axis=0)
-            self._add(together, group[0])
+        """Add pieces of one shape, outer ones first: what lies on pieces of one shape may be one shape as well."""
+        solid = np.flatnonzero(self._zones.solid & ~self._clear)
+        under = {int(i): self._under(int(i)) for i in solid if i != self.ground}
+        one = np.arange(self.count + 1)  # the first piece of the shape that each atom is part of; the last is none
+        for depth in range(max(map(self._depth, under), default=-1) + 1):
+            by_place: dict[int, list[int]] = {}
+            for i in under:
+                if self._depth(i) == depth:
+                    by_place.setdefault(int(one[self._home[i]]), []).append(i)
+            below = {i: frozenset(one[list(atoms)].tolist()) for i, atoms in under.items()}
+            for members in by_place.values():
+                while members:
+                    group, members = self._drawn_together(members, below)
+                    if len(group) > 1:
+                        self._add(np.any([self._hulls[i] for i in group], axis=0), group)
+                        one[group] = group[0]
 
-    def _groups(self) -> Iterator[list[int]]:
-        by_place: dict[tuple[int, int], list[int]] = {}
-        for i in np.flatnonzero(self._zones.solid & ~self._clear):
-            if i != self.ground:
-                by_place.setdefault((int(self._home[i]), self._under(int(i))), []).append(int(i))
-        for (_, under), members in by_place.items():
-            while under >= 0 and members:
-                group, members = self._drawn_together(members)
-                if len(group) > 1:
-                    yield group
+    def _depth(self, i: int) -> int:
+        depth = 0
+        while self._home[i] >= 0:
+            i, depth = int(self._home[i]), depth + 1
+        return depth
 
-    def _drawn_together(self, members: list[int]) -> tuple[list[int], list[int]]:
+    def _drawn_together(
+        self, members: list[int], below: dict[int, frozenset[int]]
+    ) -> tuple[list[int], list[int]]:
         """Split off the first member with all that are alike, or alike to one of those."""
         group, rest = [members[0]], members[1:]
         for one in group:
-            near = [i for i in rest if self._alike(one, i)]
+            near = [i for i in rest if below[one] & below[i] and self._alike(one, i)]
             group += near
             rest = [i for i in rest if i not in near]
         return group, rest
@@ -177,8 +191,8 @@ class _Sets:
         a, b = (self._boxes[k, 2:] - self._boxes[k, :2] for k in (i, j))
         return bool((np.maximum(a, b) <= SAME_SIDES * np.minimum(a, b)).all())
 
-    def _under(self, i: int) -> int:
-        """The atom that a zone lies on: what it mostly touches around its hull, -1 if nothing does."""
+    def _under(self, i: int) -> Int64:
+        """The atoms that a zone may lie on: those that it touches well around its hull."""
         rows, columns = self._window(i)
         h, w = self.atoms.shape
         window = np.s_[max(0, rows.start - 1) : min(h, rows.stop + 1), max(0, columns.start - 1) : min(w, columns.stop + 1)]
@@ -190,7 +204,7 @@ class _Sets:
         near[:, 1:] |= mask[:, :-1]
         near[:, :-1] |= mask[:, 1:]
         touched = np.bincount(part[near & ~mask], minlength=1)
-        return int(touched.argmax()) if touched.max() > GROUND_CONTACT * touched.sum() else -1
+        return np.flatnonzero(touched > GROUND_CONTACT * touched.sum())
 
     def add_things(self) -> None:
         """Add what lies on each zone, all of it and whatever hangs together."""
@@ -207,8 +221,8 @@ class _Sets:
             for piece in np.unique(pieces[on[part]]):
                 atoms = np.zeros(self.count, dtype=bool)
                 atoms[np.unique(part[pieces == piece])] = True
-                self._add(atoms, -1)
-            self._add(on, -2)
+                self._add(atoms)
+            self._add(on, shape=False)
 
     def of_leaves(self, labels: Int32) -> Structure:
         """Return the sets as leaves, inner ones first."""
@@ -226,10 +240,10 @@ class _Sets:
         for k, i in enumerate(order):
             if self.sets[i].atoms.sum() == 1 and self.sets[i].atoms[: len(self._zones)].any():
                 place[self.sets[i].atoms.argmax()] = k
-        zone = np.array([place[z] if (z := self.sets[i].zone) >= 0 else z for i in order], dtype=np.int64)
+        taken = tuple(tuple(int(place[zone]) for zone in self.sets[i].zones) for i in order)
+        shapes = np.array([self.sets[i].shape for i in order])
         nested = Nested(atoms[:, atom], parent, order)
-        around = np.array([self.sets[i].around for i in order])
-        return Structure(nested, zone, around, int(place[self.ground]) if self.ground >= 0 else -1)
+        return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1)
 
 
 def _boxes(labels: Int32, count: int) -> Int64:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec import objects, plain, pool, zones
+from layervec import objects, plain, pool
+from layervec import zones as plain_zones
 from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
@@ -82,7 +83,7 @@ def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree |
     """
     from layervec import tree_kernels as kernels
 
-    found = zones.find(pixels)
+    found = plain_zones.find(pixels)
     labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
     order = plain.structure(found, labels)
     if order is None:
@@ -105,28 +106,26 @@ def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:
     nodes: of the sets of `order`.
     """
     stands = np.full(len(parent), -1, dtype=np.int64)
-    zone = order.zone
-    for k in range(len(nodes)):
-        inner, top = nodes[k], nodes[order.nested.parent[k]] if order.nested.parent[k] >= 0 else 0
-        if zone[k] == -2 or order.nested.parent[k] >= 0 and zone[order.nested.parent[k]] == -2:
-            node = parent[inner]
-            while node > top:
-                stands[node] = -2
-                node = parent[node]
-        if zone[k] == -2:
-            stands[inner] = -2
-    for k in range(len(nodes)):
-        if zone[k] >= 0:
-            stands[nodes[k]] = nodes[zone[k]]
-            node = nodes[zone[k]]
-            while order.around[k] and node != nodes[k]:
-                stands[node] = -2
-                node = parent[node]
-    if order.ground >= 0:
-        node = nodes[order.ground]
-        while node > 0:
+
+    def bar(node: int, top: int) -> None:
+        while node > top:  # parents have lower numbers
             stands[node] = -2
-            node = parent[node]
+            node = int(parent[node])
+
+    for k, around in enumerate(order.nested.parent):
+        if not order.shapes[k]:
+            stands[nodes[k]] = -2
+        if around >= 0 and not (order.shapes[k] and order.shapes[around]):
+            bar(int(parent[nodes[k]]), int(nodes[around]))
+    for k, zones_of in enumerate(order.zones):
+        for zone in zones_of:
+            bar(int(nodes[zone]), int(nodes[k]))
+        if zones_of and order.shapes[k]:
+            stands[nodes[k]] = nodes[zones_of[0]]
+        if not zones_of and order.shapes[k]:
+            stands[nodes[k]] = -3
+    if order.ground >= 0:
+        bar(int(nodes[order.ground]), 0)
         stands[0] = nodes[order.ground]
     return stands
 
