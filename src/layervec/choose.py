@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layervec import ramps
+from layervec import gradients, ramps
 from layervec.palette import Palette
 from layervec.ramps import Fitted
 from layervec.tree import fringes, node_sums
@@ -23,10 +23,23 @@ FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shape
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
 MOST_TRIED = 8  # of the plain zones in a region, the largest, whose paints are tried for it
+BAND_WORTH = 0.25  # factor on what a part of a soft ramp gains that is drawn with a gradient as a whole
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
 MODE_WIDTHS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.25, 0.25)  # kernel of each mean shift step, colour distance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ZoneRamp:
+    """The gradient of a plain zone, whose nodes are zone .. last - 1."""
+
+    row: Ramps
+    zone: int
+    last: int
+
+
+Shade = Fitted | _ZoneRamp | None  # of a paint, besides its colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ class _Paint:
     """What painting a node would do: its colour [c], nodes and leaves to show it, error left in those leaves."""
 
     colour: Float64
-    ramp: Fitted | None
+    ramp: Shade
     free: Int64
     leaves: Int64
     error: Float64
@@ -71,7 +84,7 @@ class Chooser:
         self.tree = tree
         self.picked: list[int] = []
         self.colours: list[Float64] = []
-        self.ramps: list[Fitted | None] = []
+        self.ramps: list[Shade] = []
         self.gains: list[float] = []
         self._is_leaf = tree.last == np.arange(len(tree)) + 1
         self._painted = np.zeros(len(tree), dtype=bool)
@@ -110,7 +123,11 @@ class Chooser:
             has = run[tree.last]-run[np.arange(len(tree))] > 0
             self._may &= ~(has & (self._stands == -1))
             if os.environ["BARM"]=="1": self._may &= self._stands != -3
-        self._known = {int(zone): self._zone_paint(int(zone)) for zone in np.unique(self._stands[self._stands >= 0])}
+        self._exact = np.zeros(len(tree))  # error of each leaf in the gradient of its zone
+        self._known = {int(zone): self._zone_paint(int(zone), pixels, weight) for zone in np.unique(self._stands[self._stands >= 0])}
+        for zone, (_, ramp) in self._known.items():
+            if ramp is not None:
+                self._worth[zone + 1 : int(tree.last[zone])] *= BAND_WORTH
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
 
@@ -139,10 +156,26 @@ class Chooser:
         """Paint this node over its nearest painted ancestor, in the dominant colour of what it shows."""
         self._lay(node, self._paint(node))
 
-    def _zone_paint(self, zone: int) -> tuple[Float64, Fitted | None]:
+    def _zone_paint(self, zone: int, pixels: Float32, weight: Float32) -> tuple[Float64, Shade]:
         """The paint of a plain zone, whatever lies on it."""
         leaves = self._leaves(np.arange(zone, int(self.tree.last[zone])))
-        return self._best_paint(leaves)
+        colour = dominant_colour(self._colour[leaves], self._area[leaves])
+        if self._palette is not None:
+            colour = self._palette.snapped(colour[None])[0]
+        flat = self._left(leaves, colour, None).sum()
+        if flat < self._gradient_price or (len(colour) == 4 and colour[3] < OPAQUE):
+            return colour, None
+        at = (self.tree.labels >= zone) & (self.tree.labels < self.tree.last[zone])
+        y, x = np.nonzero(at)
+        places, seen, weights = np.stack([x, y], axis=1) + 0.5, pixels[at][:, :3].astype(np.float64), weight[at][:, 0]
+        ramp = gradients.fit(places, seen, weights.astype(np.float64))
+        error = weights * ((seen - ramps.colours_at(ramp, 0, places)) ** 2).sum(axis=1)
+        if flat - error.sum() < self._gradient_price:
+            return colour, None
+        self._exact[zone : int(self.tree.last[zone])] = np.bincount(
+            self.tree.labels[at] - zone, error, int(self.tree.last[zone]) - zone
+        )
+        return np.concatenate([ramp.colours[0].mean(axis=0), colour[3:]]), _ZoneRamp(ramp, zone, int(self.tree.last[zone]))
 
     def _leaves(self, nodes: Int64) -> Int64:
         return nodes[self._is_leaf[nodes]]
@@ -165,18 +198,24 @@ class Chooser:
         best = int(np.argmin([left.sum() for left in lefts]))
         return _Paint(*paints[best], free, leaves, lefts[best])
 
-    def _left(self, leaves: Int64, colour: Float64, ramp: Fitted | None) -> Float64:
+    def _left(self, leaves: Int64, colour: Float64, ramp: Shade) -> Float64:
         """Squared error of leaves in this paint: [n]."""
         if ramp is None:
             offset = self._colour[leaves] - colour
             return np.asarray(self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1))
         shown, places = self._shown[leaves], self._places[leaves]
+        if isinstance(ramp, _ZoneRamp):
+            inside = (leaves >= ramp.zone) & (leaves < ramp.last)
+            middle = places[:, :2] / np.maximum(shown[:, -2:-1], 1e-9)
+            offset = self._colour[leaves, :3] - ramps.colours_at(ramp.row, 0, middle)
+            error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
+            return np.where(inside, self._exact[leaves], error)
         error = ramps.error(shown[:, -3], shown[:, -2], shown[:, :3], places, ramp)
         if len(colour) == 4:
             error += shown[:, -2] * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
         return error
 
-    def _best_paint(self, leaves: Int64) -> tuple[Float64, Fitted | None]:
+    def _best_paint(self, leaves: Int64) -> tuple[Float64, Shade]:
         """The dominant colour of leaves, or their dominant gradient if it pays."""
         colour = dominant_colour(self._colour[leaves], self._area[leaves])
         if self._palette is not None:
@@ -202,16 +241,17 @@ class Chooser:
         self._shown[paint.free, -1] = running[self.tree.last[paint.free] - node] - running[paint.free - node]
         self._reprice(np.concatenate([paint.free, changed]))
 
-    def upgrades(self, nodes: Int64) -> list[Fitted | None]:
+    def upgrades(self, nodes: Int64) -> list[Shade]:
         """Return for painted nodes the gradients that suit what shows of them now, None where one would not pay."""
         shown, places = self._shown[nodes], self._places[nodes]
-        found: list[Fitted | None] = [None] * len(nodes)
+        found: list[Shade] = [None] * len(nodes)
         if places.shape[1]:
             area = np.maximum(shown[:, -2], 1.0)
             saved = ramps.saved(area, shown[:, :3], places)
             opaque = self._colour[nodes, -1] > OPAQUE if self._colour.shape[1] == 4 else np.ones(len(nodes), dtype=bool)
             for i in np.flatnonzero(opaque & (saved > self._gradient_price) & (shown[:, -2] > LEAST_AREA)):
-                found[i] = ramps.fit(area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
+                stands = int(self._stands[nodes[i]])
+                found[i] = self._known[stands][1] if stands >= 0 else ramps.fit(area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
         return found
 
     def _free(self, node: int) -> Bool:
@@ -338,12 +378,12 @@ def as_paints(colours: Sequence[Float64]) -> Float64:
     return paints
 
 
-def as_ramps(fitted: Sequence[Fitted | None]) -> Ramps:
+def as_ramps(fitted: Sequence[Shade]) -> Ramps:
     """Return fitted ramps as linear gradients, one row each; None has none."""
     found = ramps.solids(len(fitted))
     for i, ramp in enumerate(fitted):
         if ramp is not None:
-            row = ramps.linear(ramp)
+            row = ramp.row if isinstance(ramp, _ZoneRamp) else ramps.linear(ramp)
             found.kind[i], found.axis[i], found.offsets[i] = row.kind[0], row.axis[0], row.offsets[0]
             found.colours[i] = row.colours[0]
     return found

@@ -97,6 +97,11 @@ def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree |
     costs = np.zeros(len(parent))
     costs[number[n:]] = cost
     stands = _stands(order, number[nodes].astype(np.int64), parent)
+    running = np.concatenate([[0], np.cumsum(np.bincount(number[flat], minlength=len(parent)))])
+    size = running[last] - running[:-1]
+    for zone in number[nodes][[k for k, found_in in enumerate(order.zones) if found_in == (k,)]]:
+        inside = np.s_[zone + 1 : last[zone]]
+        stands[inside][2 * size[inside] > size[zone]] = -2
     return RegionTree(number[labels], parent, last, costs, stands=stands)
 
 
