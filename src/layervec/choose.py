@@ -15,7 +15,7 @@ import numpy as np
 from layervec import gradients, ramps
 from layervec.palette import Palette
 from layervec.ramps import Fitted
-from layervec.tree import fringes, node_sums
+from layervec.tree import ANY, NO_SHAPE, THING, fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 LEAST_GAIN = 2.0  # squared error over all channels, px; what a shape must remove at least to be worth a path
@@ -24,6 +24,8 @@ LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, 
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
 MOST_TRIED = 8  # of the plain zones in a region, the largest, whose paints are tried for it
 BAND_WORTH = 0.25  # factor on what a part of a soft ramp gains that is drawn with a gradient as a whole
+BASE_WORTH = 0.5  # factor on what a region of several plain zones gains, as they are drawn over it
+EVEN = 2.5 / 255  # standard deviation of a zone that is one colour
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
@@ -113,23 +115,33 @@ class Chooser:
                 # Its outline is drawn already: what shows through would add to it rather than replace it.
                 span = slice(int(node), int(tree.last[node]))
                 self._may[span] &= self._colour[span, 3] > OPAQUE
-        self._stands = tree.stands if len(tree.stands) else np.full(len(tree), -1, dtype=np.int64)
-        self._may &= self._stands != -2
-        self._zones = np.flatnonzero(self._stands == np.arange(len(tree)))
-        import os
-        if os.environ.get("BARM") and len(self._zones):
-            inz = np.zeros(len(tree)+1)
-            np.add.at(inz, self._zones, 1); run=np.concatenate([[0],np.cumsum(inz[:-1])])
-            has = run[tree.last]-run[np.arange(len(tree))] > 0
-            self._may &= ~(has & (self._stands == -1))
-            if os.environ["BARM"]=="1": self._may &= self._stands != -3
+        self._stands = tree.stands if len(tree.stands) else np.full(len(tree), ANY, dtype=np.int64)
+        self._may &= self._stands != NO_SHAPE
+        self._zones = np.unique(self._stands[self._stands >= 0])
+        self._reach = np.zeros(len(tree))  # area of each zone with all that it encloses
+        standing = np.flatnonzero(self._stands >= 0)
+        np.maximum.at(self._reach, self._stands[standing], self._area[standing])
         self._exact = np.zeros(len(tree))  # error of each leaf in the gradient of its zone
         self._known = {int(zone): self._zone_paint(int(zone), pixels, weight) for zone in np.unique(self._stands[self._stands >= 0])}
-        for zone, (_, ramp) in self._known.items():
-            if ramp is not None:
-                self._worth[zone + 1 : int(tree.last[zone])] *= BAND_WORTH
+        self._hold_together()
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
+
+    def _hold_together(self) -> None:
+        """Let zones be drawn as wholes, and regions of several zones only where they pay much."""
+        several = np.zeros(len(self.tree), dtype=bool)
+        for zone, (colour, ramp) in self._known.items():
+            inside = np.s_[zone + 1 : int(self.tree.last[zone])]
+            even = ramp is not None or self._spread[zone] < len(colour) * EVEN**2 * self._area[zone]
+            if even:
+                self._may[inside] &= 2 * self._area[inside] <= self._area[zone]
+            if ramp is not None:
+                self._worth[inside] *= BAND_WORTH
+            above = int(self.tree.parent[zone])
+            while above >= 0:
+                several[above] = True
+                above = int(self.tree.parent[above])
+        self._worth[several & (self._stands == -1)] *= BASE_WORTH
 
     def _over_ranges(self, leaf_values: Float64) -> Float64:
         running = np.concatenate([[0.0], np.cumsum(leaf_values)])
@@ -192,7 +204,8 @@ class Chooser:
             colour, ramp = self._best_paint(leaves)
             return _Paint(colour, ramp, free, leaves, self._left(leaves, colour, ramp))
         within = within[~self._painted[within]]
-        paints = [self._known[int(zone)] for zone in within[np.argsort(-self._area[within])[:MOST_TRIED]]]
+        tried = 1 if stands == THING else MOST_TRIED  # a thing is the body of what hangs together
+        paints = [self._known[int(zone)] for zone in within[np.argsort(-self._reach[within])[:tried]]]
         paints = paints or [self._best_paint(leaves)]
         lefts = [self._left(leaves, *paint) for paint in paints]
         best = int(np.argmin([left.sum() for left in lefts]))

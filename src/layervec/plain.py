@@ -15,7 +15,7 @@ import numpy as np
 
 from layervec.objects import Nested
 from layervec.types import Bool, Float64, Int32, Int64
-from layervec.zones import Zones
+from layervec.zones import MOST_ZONES, Zones
 
 LEAST_SHARE = 0.6  # of the canvas that zones cover, below which a picture is not drawn art
 GROUND_SHARE = 0.3  # of the canvas border; the zone that takes most of it is the ground if it takes as much
@@ -46,7 +46,7 @@ def structure(zones: Zones, labels: Int32) -> Structure | None:
 
     labels: int32 [h, w], leaves, each of one zone or of none.
     """
-    if not len(zones) or (zones.labels >= 0).mean() < LEAST_SHARE:
+    if not 0 < len(zones) < MOST_ZONES or (zones.labels >= 0).mean() < LEAST_SHARE:
         return None
     sets = _Sets(zones)
     sets.add_zones()

@@ -19,6 +19,7 @@ from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
+ANY, NO_SHAPE, THING = -1, -2, -3  # in `RegionTree.stands`, where a node stands for no single zone
 PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
 LEVEL_WEIGHT = 0.5  # weight of all levels' colours together against the picture's own (docs/log.md)
 FRINGE_CONTRAST = 0.12  # least colour distance across an antialiased edge
@@ -97,29 +98,24 @@ def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree |
     costs = np.zeros(len(parent))
     costs[number[n:]] = cost
     stands = _stands(order, number[nodes].astype(np.int64), parent)
-    running = np.concatenate([[0], np.cumsum(np.bincount(number[flat], minlength=len(parent)))])
-    size = running[last] - running[:-1]
-    for zone in number[nodes][[k for k, found_in in enumerate(order.zones) if found_in == (k,)]]:
-        inside = np.s_[zone + 1 : last[zone]]
-        stands[inside][2 * size[inside] > size[zone]] = -2
     return RegionTree(number[labels], parent, last, costs, stands=stands)
 
 
 def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:
-    """Return which zone's node each node takes its paint from: int64 [m], -1 for any, -2 for no paint at all.
+    """Return which zone's node each node takes its paint from: int64 [m], or ANY, NO_SHAPE or THING.
 
     nodes: of the sets of `order`.
     """
-    stands = np.full(len(parent), -1, dtype=np.int64)
+    stands = np.full(len(parent), ANY, dtype=np.int64)
 
     def bar(node: int, top: int) -> None:
         while node > top:  # parents have lower numbers
-            stands[node] = -2
+            stands[node] = NO_SHAPE
             node = int(parent[node])
 
     for k, around in enumerate(order.nested.parent):
         if not order.shapes[k]:
-            stands[nodes[k]] = -2
+            stands[nodes[k]] = NO_SHAPE
         if around >= 0 and not (order.shapes[k] and order.shapes[around]):
             bar(int(parent[nodes[k]]), int(nodes[around]))
     for k, zones_of in enumerate(order.zones):
@@ -128,7 +124,7 @@ def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:
         if zones_of and order.shapes[k]:
             stands[nodes[k]] = nodes[zones_of[0]]
         if not zones_of and order.shapes[k]:
-            stands[nodes[k]] = -3
+            stands[nodes[k]] = THING
     if order.ground >= 0:
         bar(int(nodes[order.ground]), 0)
         stands[0] = nodes[order.ground]

@@ -15,7 +15,7 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 LEAST_ZONE = 16  # px; less is a detail, not a zone
-MOST_ZONES = 300  # the largest count; a picture with more is hardly drawn art, and its tree would take long
+MOST_ZONES = 300  # only the largest are returned; a picture with as many is no drawn art
 EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the mean over channels
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
 UNEXPLAINED = 0.1  # or the share of a zone's variance that it leaves
