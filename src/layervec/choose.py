@@ -122,7 +122,10 @@ class Chooser:
         standing = np.flatnonzero(self._stands >= 0)
         np.maximum.at(self._reach, self._stands[standing], self._area[standing])
         self._exact = np.zeros(len(tree))  # error of each leaf in the gradient of its zone
-        self._known = {int(zone): self._zone_paint(int(zone), pixels, weight) for zone in np.unique(self._stands[self._stands >= 0])}
+        self._known = {
+            int(zone): self._zone_paint(int(zone), pixels, weight)
+            for zone in np.unique(self._stands[self._stands >= 0])
+        }
         self._hold_together()
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
@@ -179,18 +182,21 @@ class Chooser:
             return colour, None
         at = (self.tree.labels >= zone) & (self.tree.labels < self.tree.last[zone])
         y, x = np.nonzero(at)
-        places, seen, weights = np.stack([x, y], axis=1) + 0.5, pixels[at][:, :3].astype(np.float64), weight[at][:, 0]
-        ramp = gradients.fit(places, seen, weights.astype(np.float64))
+        places: Float64 = np.stack([x, y], axis=1) + np.float64(0.5)
+        seen, weights = pixels[at][:, :3].astype(np.float64), weight[at][:, 0].astype(np.float64)
+        ramp = gradients.fit(places, seen, weights)
         error = weights * ((seen - ramps.colours_at(ramp, 0, places)) ** 2).sum(axis=1)
         if flat - error.sum() < self._gradient_price:
             return colour, None
         self._exact[zone : int(self.tree.last[zone])] = np.bincount(
             self.tree.labels[at] - zone, error, int(self.tree.last[zone]) - zone
         )
-        return np.concatenate([ramp.colours[0].mean(axis=0), colour[3:]]), _ZoneRamp(ramp, zone, int(self.tree.last[zone]))
+        return np.concatenate([ramp.colours[0].mean(axis=0), colour[3:]]), _ZoneRamp(
+            ramp, zone, int(self.tree.last[zone])
+        )
 
     def _leaves(self, nodes: Int64) -> Int64:
-        return nodes[self._is_leaf[nodes]]
+        return np.asarray(nodes[self._is_leaf[nodes]])
 
     def _paint(self, node: int) -> _Paint:
         free = np.flatnonzero(self._free(node)) + node
@@ -263,9 +269,13 @@ class Chooser:
             saved = ramps.saved(area, shown[:, :3], places)
             opaque = self._colour[nodes, -1] > OPAQUE if self._colour.shape[1] == 4 else np.ones(len(nodes), dtype=bool)
             for i in np.flatnonzero(opaque & (saved > self._gradient_price) & (shown[:, -2] > LEAST_AREA)):
-                stands = int(self._stands[nodes[i]])
-                found[i] = self._known[stands][1] if stands >= 0 else ramps.fit(area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
+                found[i] = self._upgrade(int(nodes[i]), area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
         return found
+
+    def _upgrade(self, node: int, area: Float64, colours: Float64, places: Float64) -> Shade:
+        """The gradient of a painted node: that of the plain zone that it stands for, if any."""
+        stands = int(self._stands[node])
+        return self._known[stands][1] if stands >= 0 else ramps.fit(area, colours, places)
 
     def _free(self, node: int) -> Bool:
         """Tell which nodes from `node` to its last descendant lie outside painted descendants."""

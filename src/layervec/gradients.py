@@ -7,6 +7,7 @@ placed where straight pieces follow the profile best. Knows pixels and ramps; no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +70,8 @@ def _spread(sample: _Sample, values: Float64) -> float:
     return error
 
 
-def _search(first: Float64, step: float, error: object) -> tuple[Float64, float]:
+def _search(first: Float64, step: float, error: Callable[[Float64], float]) -> tuple[Float64, float]:
     """Pattern search (https://en.wikipedia.org/wiki/Pattern_search_(optimization)) for the least error."""
-    assert callable(error)
     at, best = first, error(first)
     for _ in range(SEARCH_ROUNDS):
         moves = [at + sign * step * unit for unit in np.eye(len(at)) for sign in (-1, 1)]
@@ -122,11 +122,11 @@ def _centre(sample: _Sample) -> tuple[Float64, float]:
 def _stops(sample: _Sample, t: Float64) -> tuple[Ramps, float]:
     """Return ramps with the stops that follow the colours over t (0..1) best, as few as do, and the error left."""
     place = np.minimum(t * BINS, BINS - 1).astype(np.int64)
-    weight = np.bincount(place, sample.weights, BINS)
+    weight: Float64 = np.bincount(place, sample.weights, BINS).astype(np.float64)
     full = weight > 0
-    mean = np.stack([np.bincount(place, sample.weights * c, BINS) for c in sample.colours.T], axis=1)[full]
+    mean: Float64 = np.stack([np.bincount(place, sample.weights * c, BINS) for c in sample.colours.T], axis=1)[full]
     weight = weight[full]
-    mean /= weight[:, None]
+    mean = mean / weight[:, None]
     at = (np.bincount(place, sample.weights * t, BINS)[full]) / weight
     within = _spread(sample, t)
     first, last = float(at[0]), float(at[-1])

@@ -1,9 +1,9 @@
 """Order the plain zones of drawn art: what lies in what, what belongs together, what stands on the ground.
 
 Three rules make sets of zones, any two of which lie apart or one in the other, so that each can be a node of the region
-tree: a zone runs on under all that it encloses; what hangs together on a ground is a thing; and pieces of one colour and
-one form, side by side on the same ground, are one shape (eyes, wheels, window panes). Knows labels and colours; nothing
-of merging, gains or curves.
+tree: a zone runs on under all that it encloses; what hangs together on a ground is a thing; and pieces of one colour
+and one form, side by side on the same ground, are one shape (eyes, wheels, window panes). Knows labels and colours;
+nothing of merging, gains or curves.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from layervec.objects import Nested
-from layervec.types import Bool, Float64, Int32, Int64
+from layervec.types import Bool, Int32, Int64
 from layervec.zones import MOST_ZONES, Zones
 
-LEAST_SHARE = 0.6  # of the canvas that zones cover, below which a picture is not drawn art
+LEAST_SHARE = 0.95  # of the canvas that zones cover, below which a picture is not drawn art
 GROUND_SHARE = 0.3  # of the canvas border; the zone that takes most of it is the ground if it takes as much
 CLEAR = 0.04  # alpha of a zone that is no paint at all
 ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
@@ -32,7 +32,7 @@ class Structure:
 
     zones: k tuples, for each set the sets of the zones whose paint it takes: itself for a zone alone, a zone for one
     with what it encloses, all pieces for one of several; empty where nothing is known. shapes: bool [k], False for what
-    lies on a zone, all of it, which is no shape. ground: the set of the zone that everything lies on, -1 if there is none.
+    lies on a zone, all of it, which is no shape. ground: the set of the zone that everything lies on, -1 for none.
     """
 
     nested: Nested
@@ -172,9 +172,7 @@ class _Sets:
             i, depth = int(self._home[i]), depth + 1
         return depth
 
-    def _drawn_together(
-        self, members: list[int], below: dict[int, frozenset[int]]
-    ) -> tuple[list[int], list[int]]:
+    def _drawn_together(self, members: list[int], below: dict[int, frozenset[int]]) -> tuple[list[int], list[int]]:
         """Split off the first member with all that are alike, or alike to one of those."""
         group, rest = [members[0]], members[1:]
         for one in group:
@@ -195,7 +193,9 @@ class _Sets:
         """The atoms that a zone may lie on: those that it touches well around its hull."""
         rows, columns = self._window(i)
         h, w = self.atoms.shape
-        window = np.s_[max(0, rows.start - 1) : min(h, rows.stop + 1), max(0, columns.start - 1) : min(w, columns.stop + 1)]
+        window = np.s_[
+            max(0, rows.start - 1) : min(h, rows.stop + 1), max(0, columns.start - 1) : min(w, columns.stop + 1)
+        ]
         part = self.atoms[window]
         mask = self._hulls[i][part]
         near = np.zeros_like(mask)

@@ -183,16 +183,21 @@ def simplified(ramps: Ramps | None) -> Ramps | None:
             continue
         place = 1
         while place < STOPS - 1:
-            before, at, after = found.offsets[i, place - 1 : place + 2]
-            if after > at:
-                share = (at - before) / max(after - before, 1e-9)
-                between = found.colours[i, place - 1] + share * (found.colours[i, place + 1] - found.colours[i, place - 1])
-                if np.abs(found.colours[i, place] - between).max() < BEND:
-                    found.offsets[i, place:-1] = found.offsets[i, place + 1 :]
-                    found.colours[i, place:-1] = found.colours[i, place + 1 :]
-                    continue
-            place += 1
+            if _needed(found, int(i), place):
+                place += 1
+            else:
+                found.offsets[i, place:-1] = found.offsets[i, place + 1 :]
+                found.colours[i, place:-1] = found.colours[i, place + 1 :]
+                place += bool(found.offsets[i, place] == found.offsets[i, -1])
     return found
+
+
+def _needed(ramps: Ramps, i: int, place: int) -> bool:
+    """Tell whether an inner stop of gradient i shows, or repeats the last one."""
+    before, at, after = ramps.offsets[i, place - 1 : place + 2]
+    low, middle, high = ramps.colours[i, place - 1 : place + 2]
+    between = low + (at - before) / max(after - before, 1e-9) * (high - low)
+    return bool(after <= at or np.abs(middle - between).max() >= BEND)
 
 
 def colours_at(found: Ramps, i: int, places: Float64) -> Float64:

@@ -53,9 +53,9 @@ def _cells(owner: Int64, pixels: Float32, count: int) -> tuple[Float64, Float64,
     h, w, channels = pixels.shape
     y, x = np.mgrid[0.5:h, 0.5:w]
     columns = [*np.moveaxis(pixels, 2, 0), np.ones((h, w)), x, y]
-    cell = np.stack([np.bincount(owner.ravel() + 1, c.ravel(), count + 1)[1:] for c in columns], axis=1)
-    area = cell[:, channels].copy()
-    cell /= np.maximum(area, 1.0)[:, None]
+    cell: Float64 = np.stack([np.bincount(owner.ravel() + 1, c.ravel(), count + 1)[1:] for c in columns], axis=1)
+    area = cell[:, channels]
+    cell = cell / np.maximum(area, 1.0)[:, None]
     cell[:, channels] = 1.0
     return area, cell[:, :channels], cell[:, channels:]
 

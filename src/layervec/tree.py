@@ -43,7 +43,7 @@ def build(
     labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
-    own = features[:, : features.shape[1] // (1 + len([level for level in levels if level is not raster]))]
+    own = features[:, : 3 if raster.opaque else 4]
     drawn = _as_drawn(features, labels.reshape(h, w), own.reshape(h, w, -1))
     if drawn is not None:
         return drawn
@@ -78,7 +78,7 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
 
 
 def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree | None:
-    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes; None for no such art.
+    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes; else None.
 
     features: [h * w, f]. pixels: [h, w, c], without fringes.
     """

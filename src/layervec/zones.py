@@ -107,9 +107,9 @@ def _left(number: Int64, pixels: Float64, places: Int64, w: int, count: int) -> 
     for i in range(size):
         for j in range(i, size):
             gram[:, i, j] = gram[:, j, i] = np.bincount(number, basis[:, i] * basis[:, j], count)
-    right = np.stack(
-        [[np.bincount(number, b * c, count) for c in pixels.T] for b in basis.T], axis=0
-    ).transpose(2, 0, 1)
+    right = np.stack([[np.bincount(number, b * c, count) for c in pixels.T] for b in basis.T], axis=0).transpose(
+        2, 0, 1
+    )
     found = np.linalg.solve(gram + 1e-6 * (1 + gram[:, :1, :1]) * np.eye(size), right)
     return np.asarray(np.bincount(number, (pixels**2).sum(axis=1), count) - (found * right).sum(axis=(1, 2)))
 
