@@ -124,9 +124,9 @@ def _stops(sample: _Sample, t: Float64) -> tuple[Ramps, float]:
     place = np.minimum(t * BINS, BINS - 1).astype(np.int64)
     weight: Float64 = np.bincount(place, sample.weights, BINS).astype(np.float64)
     full = weight > 0
-    mean: Float64 = np.stack([np.bincount(place, sample.weights * c, BINS) for c in sample.colours.T], axis=1)[full]
+    sums = np.stack([np.bincount(place, sample.weights * c, BINS) for c in sample.colours.T], axis=1)[full]
     weight = weight[full]
-    mean = mean / weight[:, None]
+    mean: Float64 = sums / weight[:, None]
     at = (np.bincount(place, sample.weights * t, BINS)[full]) / weight
     within = _spread(sample, t)
     first, last = float(at[0]), float(at[-1])

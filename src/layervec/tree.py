@@ -84,6 +84,8 @@ def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree |
     """
     from layervec import tree_kernels as kernels
 
+    if not plain_zones.calm(pixels):
+        return None
     found = plain_zones.find(pixels)
     labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
     order = plain.structure(found, labels)

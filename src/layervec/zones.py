@@ -19,6 +19,7 @@ MOST_ZONES = 300  # only the largest are returned; a picture with as many is no 
 EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the mean over channels
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
 UNEXPLAINED = 0.1  # or the share of a zone's variance that it leaves
+CALM_SHARE = 0.93  # of the steps from pixel to pixel that are no edges; so many are smaller than one that shows
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
 
 
@@ -57,6 +58,12 @@ def find(pixels: Float32) -> Zones:
     names[order] = np.arange(len(order))
     labels = names[labels].astype(np.int32)
     return Zones(_grown(labels.reshape(h, w), pixels), _means(labels, flat, len(order)), kept[order])
+
+
+def calm(pixels: Float32) -> bool:
+    """Tell whether a picture is free of noise and of what compression leaves: hardly anything is nearly plain."""
+    steps = np.abs(np.diff(pixels, axis=1)).max(axis=2)
+    return bool((steps <= STEPS[-1]).sum() >= CALM_SHARE * (steps <= STEPS[0]).sum())
 
 
 def _numbered(pieces: Int32, least: int) -> Int64:
