@@ -47,7 +47,7 @@ def test_flat_fills_are_one_zone_each() -> None:
 
 
 def test_a_soft_ramp_is_one_zone_and_an_edge_ends_it() -> None:
-    y, x = grid(80, 120, 1)
+    _, x = grid(80, 120, 1)
     soft = np.stack([0.2 + 0.6 * x / 120, 0.3 + 0 * x, 0.8 - 0.5 * x / 120], axis=2).astype(np.float32)
     soft[20:60, 30:60] = (1.0, 1.0, 0.2)
     found = zones_of(soft)
