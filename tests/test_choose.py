@@ -105,7 +105,7 @@ def test_the_background_of_an_opaque_picture_comes_first_in_its_own_colour() -> 
 @pytest.mark.parametrize("budget", [1, 2, 7, 40])
 def test_the_budget_is_kept_and_no_node_is_picked_twice(budget) -> None:
     pixels = noisy(scenery(), 0.2)
-    nodes, paints, _ = choose.choose(built(pixels), pixels, budget, least_gain=0.25)
+    nodes, paints, _ = choose.choose(built(pixels), pixels, budget)
     assert len(nodes) == len(np.unique(nodes)) == budget
     assert paints.shape == (budget, 4)
     assert ((paints >= 0) & (paints <= 1)).all()

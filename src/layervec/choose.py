@@ -18,7 +18,8 @@ from layervec.ramps import Fitted
 from layervec.tree import ANY, NO_SHAPE, THING, fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
-LEAST_GAIN = 2.0  # squared error over all channels, px; what a shape must remove at least to be worth a path
+LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
+LEAST_DRAWN = 2.0  # the same in drawn art, where what is worth less are fringes and specks (docs/log.md)
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
@@ -321,6 +322,11 @@ class Chooser:
             saved = ramps.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
             left -= np.maximum(saved, 0.0)
         self.gain[nodes] = np.where(may, self._worth[nodes] * (shown[:, -1] - left), 0.0)
+
+
+def least_gain(tree: RegionTree) -> float:
+    """Return the squared error over all channels, px, that a shape must remove at least."""
+    return LEAST_DRAWN if len(tree.stands) else LEAST_GAIN
 
 
 def worth(tree: RegionTree) -> Float64:
