@@ -208,9 +208,9 @@ def test_prefixes_leave_no_gap_where_a_more_important_shape_shows() -> None:
 
 def test_only_the_wanted_masks_are_drawn_and_they_do_not_depend_on_what_else_is_wanted() -> None:
     found, pixels, plan = chosen(scenery(), 10)
-    every = draw_masks(found, plan, pixels, range(10))
-    some = draw_masks(found, plan, pixels, [7, 2])
-    np.testing.assert_array_equal(some, [every[7], every[2]])
+    every = draw_masks(found, plan, pixels, range(len(plan)))
+    some = draw_masks(found, plan, pixels, [6, 2])
+    np.testing.assert_array_equal(some, [every[6], every[2]])
 
 
 def test_a_hole_whose_content_is_painted_on_top_is_filled() -> None:
@@ -318,7 +318,7 @@ def test_the_first_plan_draws_each_region(name) -> None:
 def test_outlines_are_added_to_those_that_are_known() -> None:
     found, pixels, plan = chosen(scenery(), 10)
     whole = arrange.add_outlines(plan, found, pixels, 1.0)
-    assert len(whole) == 10
+    assert len(whole) == len(plan) > 6
     known = Plan(plan.nodes, whole.outlines[:6], plan.paints)
     again = arrange.add_outlines(known, found, pixels, 1.0)
     for old, new in zip(whole.outlines[:6], again.outlines[:6], strict=True):

@@ -210,7 +210,6 @@ def test_hiding_a_layer_opens_nothing(results, name) -> None:
     assert [opening.background for opening in found.opens].count(True) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="bases in blended colours lose their place to rings in true ones")
 def test_discs_in_discs_are_layers_in_layers(results) -> None:
     def depth(layer):
         return 1 + max((depth(child) for child in layer.children if isinstance(child, Layer)), default=0)
@@ -229,10 +228,9 @@ PREFIXED = {
     "astronaut": photo,
 }
 MOST_BEHIND = 1.6  # error of a prefix, in errors of as many flat regions of the tree
-BASES = pytest.mark.xfail(strict=True, reason="flat bases end in the colour of what is left of them: 2.2 to 4.3")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[BASES] if name == "scenery" else []) for name in PREFIXED])
+@pytest.mark.parametrize("name", PREFIXED)
 def test_every_prefix_of_ranks_is_a_sensible_picture(name) -> None:
     """Not far behind as many flat regions of the tree, and better with every doubling."""
     source = PREFIXED[name]()

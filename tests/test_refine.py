@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pictures import confetti, cut_out, disc, nested_discs, noisy, premultiplied, raster, scenery, three_discs
 
-from layervec import arrange, choose, optimize, refine, simplify, tree
+from layervec import arrange, choose, optimize, ranks, refine, simplify, tree
 from layervec import raster as rasteriser
 from layervec.settings import EFFORTS
 
@@ -203,7 +203,7 @@ def test_first_budgets_leave_room_but_are_never_nothing() -> None:
     assert refine.first_budget(256) < 256
 
 
-def test_ranks_follow_what_choose_says() -> None:
+def test_shapes_are_in_order_of_rank() -> None:
     found, pixels, _, plan = refined(scenery(), 12)
-    order = choose.rank(found, pixels, plan.nodes, arrange.nest(found, plan.nodes), plan.paints)
+    order = ranks.rank(found, pixels, plan)
     assert order.tolist() == list(range(len(plan)))

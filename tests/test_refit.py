@@ -1,6 +1,7 @@
 """Refits and added detail as laws: what falls, what stays to the byte, which budget is kept."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -140,8 +141,8 @@ def test_fewer_shapes_leave_the_layer_its_outline():
     after = refit.refit(whole, picture, [name], paths=1, threads=1)
     assert [shape.id for shape in shapes(after, name)] == [shapes(whole, name)[0].id]
     assert [layer.id for layer in edit.find(after, name).layers()] == [name]  # what is empty goes
-    change = np.abs(shown(after) - shown(whole)).max(axis=2)
-    assert (change > 0.1).mean() < 0.12
+    covered = [opacity(replace(item, root=Layer("root", "", (edit.find(item, name),)))) for item in (whole, after)]
+    assert (covered[0] - covered[1] > 0.1).sum() < 0.02 * covered[0].sum()
 
 
 def test_several_layers_share_a_budget():
@@ -203,7 +204,7 @@ def test_detail_goes_into_the_layer_that_it_lies_in():
     after = refit.add_detail(before, picture, spot(before, 94, 50, 20), paths=6, threads=1)
     box = {layer.id: crop.bounds(list(layer.shapes())) for layer in before.root.children}
     home = next(name for name, (left, _, right, _) in box.items() if left > 60 and right < 120)
-    assert len(shapes(after, home)) == len(shapes(before, home)) + 3
+    assert 3 <= len(shapes(after, home)) - len(shapes(before, home)) <= 6
     assert len(shapes(after, home)) - len(shapes(before, home)) == len(after.shapes()) - len(before.shapes())
 
 

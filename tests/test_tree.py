@@ -202,7 +202,7 @@ def test_the_same_picture_gives_the_same_tree() -> None:
 def test_what_a_level_has_lost_merges_first() -> None:
     """Two discs of one contrast, the left one larger; a level without it turns the order of merging round."""
     left, right = disc(48, 96, 24, 24, 15), disc(48, 96, 72, 24, 14)
-    picture = raster(painted((0.4, 0.4, 0.4), (left, (0.6, 0.6, 0.6)), (right, (0.6, 0.6, 0.6))))
+    picture = raster(noisy(painted((0.4, 0.4, 0.4), (left, (0.6, 0.6, 0.6)), (right, (0.6, 0.6, 0.6))), 0.02))
     level = raster(painted((0.4, 0.4, 0.4), (right, (0.6, 0.6, 0.6))))
     for levels, kept in (([picture], left), ([picture, level], right)):
         found = tree.build(picture, levels)
@@ -218,7 +218,7 @@ def test_texture_that_a_level_has_lost_merges_before_an_object_of_its_contrast()
     stripes = ((x > 4) & (x < 121) & ((y - 4) % 6 < 2) & (y > 4) & (y < 92)).astype(float)
     square = ((abs(x - 142) < 6) & (abs(y - 48) < 6)).astype(float)
     ground, light = (0.4, 0.4, 0.4), (0.6, 0.6, 0.6)
-    picture = raster(painted(ground, (stripes, light), (square, light)))
+    picture = raster(noisy(painted(ground, (stripes, light), (square, light)), 0.02))  # drawn art has things instead
     level = raster(painted(ground, (square, light)))
     for levels, told_apart in (([picture], False), ([picture, level], True)):
         found = tree.build(picture, levels)

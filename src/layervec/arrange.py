@@ -22,6 +22,7 @@ OVERLAP = 2  # px that neighbours run on under the one painted above, so that no
 PLAIN_CONTRAST = 0.3  # colour distance to what lies under a shape at which its outline is drawn at the tolerance asked
 LOOSENESS = (0.7, 1.5)  # least and most factor on the tolerance for shapes that stand out more or less
 STIFFNESS = 0.0015  # squared colour difference, all channels, that one neighbour on the other side of a border weighs
+FEWEST_OF_PLANE = 12  # px of a gradient that show, from which on a plane is fitted to them to tell what it looks like
 SETTLE_ROUNDS = 8  # sweeps over the borders; nearly all pixels have settled after five
 SHOWN_MARGIN = 2.0  # px around what shows of a region where its border is kept exactly
 OBJECT_OVERLAP = 1  # px; likewise for objects, whose outlines should be their own
@@ -173,6 +174,7 @@ class Regions:
         self._inside = _inside(nest(tree, plan.nodes))
         self._see_through = plan.paints[:, 3] < 1.0
         self._closing = max(2, round(HOLE_CLOSING * max(self._owner.shape)))
+        self._drawn = len(tree.stands) > 0
         self._is_object = np.isin(plan.nodes, tree.objects)
         h, w = self._owner.shape
         self._rows = np.zeros((count + 1, h), dtype=bool)  # which rows each region is seen in; the last is nothing
@@ -211,7 +213,8 @@ class Regions:
         above = later[near]
         if above.any():
             closing, overlap = (0, OBJECT_OVERLAP) if self._is_object[i] else (self._closing, OVERLAP)
-            part = run_under(part, above, above & (near < i), closing, overlap)
+            before = above if self._drawn else above & (near < i)
+            part = run_under(part, above, before, closing, overlap)
         shown = near == i
         return part if np.array_equal(shown, part) else _smooth_hidden(part, shown)
 
@@ -225,6 +228,11 @@ def _settled(tree: RegionTree, plan: Plan, pixels: Float32) -> Int32:
     colours[:-1] = ramps.premultiplied(plan.paints, plan.ramps, pixels.shape[2])
     shown = seen(tree, plan.nodes)
     owner = np.where(shown < 0, len(plan), shown).astype(np.int32)
+    for i in np.flatnonzero(plan.ramps.kind) if plan.ramps is not None else ():
+        y, x = np.nonzero(shown == i)
+        if len(x) > FEWEST_OF_PLANE:
+            basis = np.stack([np.ones(len(x)), x, y], axis=1)
+            colours[i] = np.linalg.lstsq(basis, pixels[y, x].astype(np.float64), rcond=None)[0]
     settled = settle(owner, np.ascontiguousarray(pixels), colours, STIFFNESS, SETTLE_ROUNDS)
     return np.where(settled == len(plan), -1, settled).astype(np.int32)
 

@@ -12,20 +12,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layervec import ramps
+from layervec import gradients, ramps
 from layervec.palette import Palette
 from layervec.ramps import Fitted
-from layervec.tree import fringes, node_sums
+from layervec.tree import ANY, NO_SHAPE, THING, fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
+LEAST_DRAWN = 2.0  # the same in drawn art, where what is worth less are fringes and specks (docs/log.md)
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, when the gain of shapes is added up
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
+MOST_TRIED = 8  # of the plain zones in a region, the largest, whose paints are tried for it
+BAND_WORTH = 0.25  # factor on what a part of a soft ramp gains that is drawn with a gradient as a whole
+BASE_WORTH = 0.5  # factor on what a region of several plain zones gains, as they are drawn over it
+EVEN = 2.5 / 255  # standard deviation of a zone that is one colour
 CLEAR = 0.04  # alpha below which a region is not painted at all
 OPAQUE = 0.96  # alpha above which a region counts as opaque; its edge pixels pull the mean down a little
 ALPHA_VARIANCE = 0.03  # most variance of alpha in a region painted with one opacity
 MODE_WIDTHS = (0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.25, 0.25)  # kernel of each mean shift step, colour distance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ZoneRamp:
+    """The gradient of a plain zone, whose nodes are zone .. last - 1."""
+
+    row: Ramps
+    zone: int
+    last: int
+
+
+Shade = Fitted | _ZoneRamp | None  # of a paint, besides its colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +50,7 @@ class _Paint:
     """What painting a node would do: its colour [c], nodes and leaves to show it, error left in those leaves."""
 
     colour: Float64
-    ramp: Fitted | None
+    ramp: Shade
     free: Int64
     leaves: Int64
     error: Float64
@@ -72,7 +89,7 @@ class Chooser:
         self.tree = tree
         self.picked: list[int] = []
         self.colours: list[Float64] = []
-        self.ramps: list[Fitted | None] = []
+        self.ramps: list[Shade] = []
         self.gains: list[float] = []
         self._is_leaf = tree.last == np.arange(len(tree)) + 1
         self._painted = np.zeros(len(tree), dtype=bool)
@@ -84,7 +101,7 @@ class Chooser:
         self._area = area[:, 0]
         self._spread = sums[:, channels : 2 * channels].sum(axis=1) - (sums[:, :channels] ** 2 / area).sum(axis=1)
         self._may = _paintable(sums, channels) & (True if may is None else may)
-        self._left = np.zeros(len(tree))  # error that the paint of a node was found to leave; 0 if not known
+        self._remains = np.zeros(len(tree))  # error that the paint of a node was found to leave; 0 if not known
         self._tried = np.zeros((len(tree), channels))  # the colour of that paint
         square = sums[:, channels : 2 * channels].sum(axis=1, keepdims=True)
         # Not the error of each pixel: what a fitted border leaves in a leaf, painting it flat would not mend.
@@ -103,8 +120,36 @@ class Chooser:
                 # Its outline is drawn already: what shows through would add to it rather than replace it.
                 span = slice(int(node), int(tree.last[node]))
                 self._may[span] &= self._colour[span, 3] > OPAQUE
+        self._stands = tree.stands if len(tree.stands) else np.full(len(tree), ANY, dtype=np.int64)
+        self._may &= self._stands != NO_SHAPE
+        self._zones = np.unique(self._stands[self._stands >= 0])
+        self._reach = np.zeros(len(tree))  # area of each zone with all that it encloses
+        standing = np.flatnonzero(self._stands >= 0)
+        np.maximum.at(self._reach, self._stands[standing], self._area[standing])
+        self._exact = np.zeros(len(tree))  # error of each leaf in the gradient of its zone
+        self._known = {
+            int(zone): self._zone_paint(int(zone), pixels, weight)
+            for zone in np.unique(self._stands[self._stands >= 0])
+        }
+        self._hold_together()
         self.gain = np.zeros(len(tree))
         self._reprice(np.arange(len(tree)))
+
+    def _hold_together(self) -> None:
+        """Let zones be drawn as wholes, and regions of several zones only where they pay much."""
+        several = np.zeros(len(self.tree), dtype=bool)
+        for zone, (colour, ramp) in self._known.items():
+            inside = np.s_[zone + 1 : int(self.tree.last[zone])]
+            even = ramp is not None or self._spread[zone] < len(colour) * EVEN**2 * self._area[zone]
+            if even:
+                self._may[inside] &= 2 * self._area[inside] <= self._area[zone]
+            if ramp is not None:
+                self._worth[inside] *= BAND_WORTH
+            above = int(self.tree.parent[zone])
+            while above >= 0:
+                several[above] = True
+                above = int(self.tree.parent[above])
+        self._worth[several & (self._stands == -1)] *= BASE_WORTH
 
     def _over_ranges(self, leaf_values: Float64) -> Float64:
         running = np.concatenate([[0.0], np.cumsum(leaf_values)])
@@ -125,8 +170,8 @@ class Chooser:
             if len(paint.colour) == 4 and paint.colour[3] <= CLEAR:  # most of it is clear, whatever its mean
                 self._may[node], self.gain[node] = False, 0.0
                 continue
-            self._left[node], self._tried[node] = paint.error.sum(), paint.colour
-            self.gain[node] = min(gain, self._worth[node] * (self._shown[node, -1] - self._left[node]))
+            self._remains[node], self._tried[node] = paint.error.sum(), paint.colour
+            self.gain[node] = self._worth[node] * (self._shown[node, -1] - self._remains[node])
             if self.gain[node] >= gain * (1 - 1e-9):
                 self._lay(node, paint)
                 return True
@@ -135,26 +180,82 @@ class Chooser:
         """Paint this node over its nearest painted ancestor, in the dominant colour of what it shows."""
         self._lay(node, self._paint(node))
 
-    def _paint(self, node: int) -> _Paint:
-        free = np.flatnonzero(self._free(node)) + node
-        leaves = free[self._is_leaf[free]]
+    def _zone_paint(self, zone: int, pixels: Float32, weight: Float32) -> tuple[Float64, Shade]:
+        """The paint of a plain zone, whatever lies on it."""
+        leaves = self._leaves(np.arange(zone, int(self.tree.last[zone])))
         colour = dominant_colour(self._colour[leaves], self._area[leaves])
         if self._palette is not None:
             colour = self._palette.snapped(colour[None])[0]
-        offset = self._colour[leaves] - colour
-        error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
-        solid = _Paint(colour, None, free, leaves, error)
-        if not self._places.shape[1] or (len(colour) == 4 and colour[3] < OPAQUE):
-            return solid
+        flat = self._left(leaves, colour, None).sum()
+        if flat < self._gradient_price or (len(colour) == 4 and colour[3] < OPAQUE):
+            return colour, None
+        at = (self.tree.labels >= zone) & (self.tree.labels < self.tree.last[zone])
+        y, x = np.nonzero(at)
+        places: Float64 = np.stack([x, y], axis=1) + np.float64(0.5)
+        seen, weights = pixels[at][:, :3].astype(np.float64), weight[at][:, 0].astype(np.float64)
+        ramp = gradients.fit(places, seen, weights)
+        error = weights * ((seen - ramps.colours_at(ramp, 0, places)) ** 2).sum(axis=1)
+        if flat - error.sum() < self._gradient_price:
+            return colour, None
+        self._exact[zone : int(self.tree.last[zone])] = np.bincount(
+            self.tree.labels[at] - zone, error, int(self.tree.last[zone]) - zone
+        )
+        return np.concatenate([ramp.colours[0].mean(axis=0), colour[3:]]), _ZoneRamp(
+            ramp, zone, int(self.tree.last[zone])
+        )
+
+    def _leaves(self, nodes: Int64) -> Int64:
+        return np.asarray(nodes[self._is_leaf[nodes]])
+
+    def _paint(self, node: int) -> _Paint:
+        free = np.flatnonzero(self._free(node)) + node
+        leaves = self._leaves(free)
+        stands = int(self._stands[node])
+        if stands >= 0:
+            colour, ramp = self._known[stands]
+            return _Paint(colour, ramp, free, leaves, self._left(leaves, colour, ramp))
+        within = self._zones[(self._zones >= node) & (self._zones < self.tree.last[node])]
+        if not len(within):
+            colour, ramp = self._best_paint(leaves)
+            return _Paint(colour, ramp, free, leaves, self._left(leaves, colour, ramp))
+        within = within[~self._painted[within]]
+        tried = 1 if stands == THING else MOST_TRIED  # a thing is the body of what hangs together
+        paints = [self._known[int(zone)] for zone in within[np.argsort(-self._reach[within])[:tried]]]
+        paints = paints or [self._best_paint(leaves)]
+        lefts = [self._left(leaves, *paint) for paint in paints]
+        best = int(np.argmin([left.sum() for left in lefts]))
+        return _Paint(*paints[best], free, leaves, lefts[best])
+
+    def _left(self, leaves: Int64, colour: Float64, ramp: Shade) -> Float64:
+        """Squared error of leaves in this paint: [n]."""
+        if ramp is None:
+            offset = self._colour[leaves] - colour
+            return np.asarray(self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1))
         shown, places = self._shown[leaves], self._places[leaves]
-        area, square = shown[:, -2], shown[:, -3]
-        ramp = dominant_ramp(shown[:, :3], area, places)
-        error = ramps.error(square, area, shown[:, :3], places, ramp)
+        if isinstance(ramp, _ZoneRamp):
+            inside = (leaves >= ramp.zone) & (leaves < ramp.last)
+            middle = places[:, :2] / np.maximum(shown[:, -2:-1], 1e-9)
+            offset = self._colour[leaves, :3] - ramps.colours_at(ramp.row, 0, middle)
+            error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
+            return np.where(inside, self._exact[leaves], error)
+        error = ramps.error(shown[:, -3], shown[:, -2], shown[:, :3], places, ramp)
         if len(colour) == 4:
-            error += area * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
-        if error.sum() + self._gradient_price > solid.error.sum():
-            return solid
-        return _Paint(np.concatenate([ramp.colour[0], colour[3:]]), ramp, free, leaves, error)
+            error += shown[:, -2] * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
+        return error
+
+    def _best_paint(self, leaves: Int64) -> tuple[Float64, Shade]:
+        """The dominant colour of leaves, or their dominant gradient if it pays."""
+        colour = dominant_colour(self._colour[leaves], self._area[leaves])
+        if self._palette is not None:
+            colour = self._palette.snapped(colour[None])[0]
+        if not self._places.shape[1] or (len(colour) == 4 and colour[3] < OPAQUE):
+            return colour, None
+        shown = self._shown[leaves]
+        ramp = dominant_ramp(shown[:, :3], shown[:, -2], self._places[leaves])
+        saved = self._left(leaves, colour, None).sum() - self._left(leaves, colour, ramp).sum()
+        if saved < self._gradient_price:
+            return colour, None
+        return np.concatenate([ramp.colour[0], colour[3:]]), ramp
 
     def _lay(self, node: int, paint: _Paint) -> None:
         self.picked.append(node)
@@ -168,17 +269,22 @@ class Chooser:
         self._shown[paint.free, -1] = running[self.tree.last[paint.free] - node] - running[paint.free - node]
         self._reprice(np.concatenate([paint.free, changed]))
 
-    def upgrades(self, nodes: Int64) -> list[Fitted | None]:
+    def upgrades(self, nodes: Int64) -> list[Shade]:
         """Return for painted nodes the gradients that suit what shows of them now, None where one would not pay."""
         shown, places = self._shown[nodes], self._places[nodes]
-        found: list[Fitted | None] = [None] * len(nodes)
+        found: list[Shade] = [None] * len(nodes)
         if places.shape[1]:
             area = np.maximum(shown[:, -2], 1.0)
             saved = ramps.saved(area, shown[:, :3], places)
             opaque = self._colour[nodes, -1] > OPAQUE if self._colour.shape[1] == 4 else np.ones(len(nodes), dtype=bool)
             for i in np.flatnonzero(opaque & (saved > self._gradient_price) & (shown[:, -2] > LEAST_AREA)):
-                found[i] = ramps.fit(area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
+                found[i] = self._upgrade(int(nodes[i]), area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
         return found
+
+    def _upgrade(self, node: int, area: Float64, colours: Float64, places: Float64) -> Shade:
+        """The gradient of a painted node: that of the plain zone that it stands for, if any."""
+        stands = int(self._stands[node])
+        return self._known[stands][1] if stands >= 0 else ramps.fit(area, colours, places)
 
     def _free(self, node: int) -> Bool:
         """Tell which nodes from `node` to its last descendant lie outside painted descendants."""
@@ -211,7 +317,7 @@ class Chooser:
         *colours, square, area, _ = self._shown[node]
         tried = self._tried[hidden]
         gone = square - 2 * tried @ np.array(colours) + area * (tried**2).sum(axis=1)
-        self._left[hidden] = np.maximum(self._left[hidden] - gone, 0.0)
+        self._remains[hidden] = np.maximum(self._remains[hidden] - gone, 0.0)
 
     def _painted_below(self, node: int) -> list[int]:
         """Topmost painted nodes strictly below `node`."""
@@ -234,8 +340,13 @@ class Chooser:
         if self._places.shape[1]:
             saved = ramps.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
             left -= np.maximum(saved, 0.0)
-        left = np.maximum(left, self._left[nodes])
+        left = np.maximum(left, self._remains[nodes])
         self.gain[nodes] = np.where(may, self._worth[nodes] * (shown[:, -1] - left), 0.0)
+
+
+def least_gain(tree: RegionTree) -> float:
+    """Return the squared error over all channels, px, that a shape must remove at least."""
+    return LEAST_DRAWN if len(tree.stands) else LEAST_GAIN
 
 
 def worth(tree: RegionTree) -> Float64:
@@ -316,78 +427,12 @@ def as_paints(colours: Sequence[Float64]) -> Float64:
     return paints
 
 
-def as_ramps(fitted: Sequence[Fitted | None]) -> Ramps:
+def as_ramps(fitted: Sequence[Shade]) -> Ramps:
     """Return fitted ramps as linear gradients, one row each; None has none."""
     found = ramps.solids(len(fitted))
     for i, ramp in enumerate(fitted):
         if ramp is not None:
-            row = ramps.linear(ramp)
+            row = ramp.row if isinstance(ramp, _ZoneRamp) else ramps.linear(ramp)
             found.kind[i], found.axis[i], found.offsets[i] = row.kind[0], row.axis[0], row.offsets[0]
             found.colours[i] = row.colours[0]
     return found
-
-
-def rank(
-    tree: RegionTree,
-    pixels: Float32,
-    nodes: Int64,
-    parents: Int64,
-    paints: Float64,
-    gradients: Ramps | None = None,
-) -> Int64:
-    """Order shapes so that each adds the most to a drawing of those before it: indices int64 [k].
-
-    nodes, parents, paints: tree nodes, index of the nearest shape around each (-1 for none) and straight RGBA.
-    Shapes count as their regions, with the colour that their gradient has in the middle of each part.
-    pixels: premultiplied [h, w, c].
-    """
-    count, channels = len(nodes), pixels.shape[2]
-    colours = ramps.premultiplied(paints, gradients, channels)
-    y, x = np.mgrid[0.5 : pixels.shape[0], 0.5 : pixels.shape[1]]
-    columns = [pixels, x[..., None], y[..., None], np.ones_like(pixels[..., :1])]
-    whole = node_sums(tree, np.concatenate(columns, axis=2))[nodes]
-    cell = whole.copy()  # what lies in a shape but in none inside it
-    for i in range(count):
-        if parents[i] >= 0:
-            cell[parents[i]] -= whole[i]
-    area = np.maximum(cell[:, -1], 0.0)
-    mean = cell[:, :channels] / np.maximum(area, 1.0)[:, None]
-    where = np.concatenate([np.ones((count, 1)), cell[:, channels:-1] / np.maximum(area, 1.0)[:, None]], axis=1)
-    depth = _depths(parents)
-    around = np.zeros((count, count), dtype=bool)  # [i, j]: shape i is or lies around cell j
-    for j in range(count):
-        i = j
-        while i >= 0:
-            around[i, j] = True
-            i = int(parents[i])
-    error = area * (mean**2).sum(axis=1)
-    painted = np.einsum("jp,ipc->ijc", where, colours)
-    with_shape = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
-    shown_depth = np.full(count, -1)
-    order: list[int] = []
-    left = np.ones(count, dtype=bool)
-    for _ in range(count):
-        covers = around & (depth[:, None] > shown_depth)
-        gain = np.where(covers, error - with_shape, 0.0).sum(axis=1)
-        # The outermost come first: nothing else stands without them.
-        gain[parents < 0] = np.where(channels == 3, np.inf, gain[parents < 0])
-        best = int(np.argmax(np.where(left, gain, -np.inf)))
-        order.append(best)
-        left[best] = False
-        error = np.where(covers[best], with_shape[best], error)
-        shown_depth = np.where(covers[best], depth[best], shown_depth)
-    return np.array(order, dtype=np.int64)
-
-
-def _depths(parents: Int64) -> Int64:
-    depth = np.full(len(parents), -1, dtype=np.int64)
-    for i in range(len(parents)):
-        chain = []
-        j = i
-        while j >= 0 and depth[j] < 0:
-            chain.append(j)
-            j = int(parents[j])
-        base = int(depth[j]) if j >= 0 else -1
-        for step, member in enumerate(reversed(chain), 1):
-            depth[member] = base + step
-    return depth

@@ -143,7 +143,7 @@ def _by_regions(
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
     visible = VISIBLE_ERROR * regions.labels.size if settings.paths == "auto" else 0.0
-    least_gain = max(choose.LEAST_GAIN, visible)
+    least_gain = max(choose.least_gain(regions), visible)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
             regions,

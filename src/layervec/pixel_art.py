@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import quantize, stacking
-from layervec.arrange import Plan, nest, stack
-from layervec.choose import rank
+from layervec.arrange import Plan, stack
 from layervec.image import premultiplied
 from layervec.palette import Palette
+from layervec.ranks import rank
 from layervec.stacking import Pile
 from layervec.tree import fringes
 from layervec.types import Bool, Float32, Float64, Int64, Outline, Raster, RegionTree
@@ -113,12 +113,14 @@ def plan(
     pile, colour = next((found for found in piles if len(found[0]) <= most), _pile(patches, straight, numbers.size))
     tree, nodes = stacking.tree(pile)
     shown = np.arange(0 if colour[0] >= 0 else 1, len(pile))  # the ground is no shape in a transparent picture
-    found = Plan(nodes[shown], (), straight[colour[shown]])
     flat = np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
-    ranks = rank(tree, flat, found.nodes, nest(tree, found.nodes), found.paints)[:most]
-    shown, found = shown[ranks], Plan(found.nodes[ranks], (), found.paints[ranks])
-    outlines = _outlines(pile, straight[colour, 3] >= OPAQUE, shown[stack(tree, found.nodes)])
-    return tree, replace(found, outlines=tuple(outlines[i] for i in shown.tolist()))
+
+    def drawn(shown: Int64) -> Plan:
+        found = Plan(nodes[shown], (), straight[colour[shown]])
+        outlines = _outlines(pile, straight[colour, 3] >= OPAQUE, shown[stack(tree, found.nodes)])
+        return replace(found, outlines=tuple(outlines[i] for i in shown.tolist()))
+
+    return tree, drawn(shown[rank(tree, flat, drawn(shown))[:most]])
 
 
 def _straight(colours: Float32) -> Float64:

@@ -201,12 +201,34 @@ def simplified(ramps: Ramps | None) -> Ramps | None:
         if np.ptp(found.colours[i], axis=0).max() < LEAST_CHANGE:
             found.kind[i] = SOLID
             continue
-        first, middle, last = found.offsets[i, :3]
-        share = (middle - first) / max(last - first, 1e-9)
-        between = found.colours[i, 0] + share * (found.colours[i, 2] - found.colours[i, 0])
-        if np.abs(found.colours[i, 1] - between).max() < BEND:
-            found.offsets[i, 1:], found.colours[i, 1:] = last, found.colours[i, 2]
+        place = 1
+        while place < STOPS - 1:
+            if _needed(found, int(i), place):
+                place += 1
+            else:
+                found.offsets[i, place:-1] = found.offsets[i, place + 1 :]
+                found.colours[i, place:-1] = found.colours[i, place + 1 :]
+                place += bool(found.offsets[i, place] == found.offsets[i, -1])
     return found
+
+
+def _needed(ramps: Ramps, i: int, place: int) -> bool:
+    """Tell whether an inner stop of gradient i shows, or repeats the last one."""
+    before, at, after = ramps.offsets[i, place - 1 : place + 2]
+    low, middle, high = ramps.colours[i, place - 1 : place + 2]
+    between = low + (at - before) / max(after - before, 1e-9) * (high - low)
+    return bool(after <= at or np.abs(middle - between).max() >= BEND)
+
+
+def colours_at(found: Ramps, i: int, places: Float64) -> Float64:
+    """Return the colours of gradient i at places [n, 2]: [n, 3]."""
+    axis = found.axis[i].astype(np.float64)
+    if found.kind[i] == RADIAL:
+        t = np.linalg.norm(places - axis[:2], axis=1) / max(axis[2], 1e-9)
+    else:
+        reach = axis[2:] - axis[:2]
+        t = (places - axis[:2]) @ reach / max(float(reach @ reach), 1e-9)
+    return np.stack([np.interp(t, found.offsets[i], found.colours[i, :, c]) for c in range(3)], axis=1)
 
 
 def premultiplied(paints: Float64, ramps: Ramps | None, channels: int) -> Float64:

@@ -14,13 +14,14 @@ import numpy as np
 
 from layervec import palette as palettes
 from layervec import ramps
-from layervec.arrange import Plan, add_outlines, nest, seen, stack
-from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps, rank
+from layervec.arrange import Plan, add_outlines, seen, stack
+from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps
 from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
 from layervec.palette import Palette
+from layervec.ranks import rank
 from layervec.settings import Effort
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
@@ -30,6 +31,7 @@ LATER_STEP = 0.3  # px, first move of points in fits after the first one
 FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
+HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
@@ -119,6 +121,7 @@ class _Run:
         self.threads = threads
         self.on_progress = on_progress
         self.steps = max(1, steps)
+        self.drawn = len(tree.stands) > 0
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB
 
@@ -138,7 +141,7 @@ class _Run:
             self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan)))
 
         def work(fit: Fit, order: Int64) -> Fit:
-            subsets = _subsets(order)
+            subsets = None if self.drawn else _subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
             self.palette = self._renewed(fit, subsets)
             fitted = optimize(
@@ -148,13 +151,14 @@ class _Run:
                 structure=self._structure(plan, order),
                 subsets=subsets,
                 palette=self.palette,
+                fixed=self._hidden(plan)[order] if self.drawn else None,
                 first_step=first_step,
                 threads=self.threads,
                 on_step=on_step,
             )
             if not last:
                 return fitted
-            return mended(fitted, self.target, PIECE_PRICE, subsets=subsets, threads=self.threads)
+            return mended(fitted, self.target, PIECE_PRICE, subsets=_subsets(order), threads=self.threads)
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)
@@ -167,7 +171,15 @@ class _Run:
         done = self.done / self.steps
         self.on_progress(Progress(done, number, self.latest, len(plan), plan if finished else None))
 
-    def _renewed(self, fit: Fit, subsets: list[tuple[Bool, float]]) -> Palette | None:
+    def _hidden(self, plan: Plan) -> Bool:
+        """Tell which shapes are bases that hardly show: they keep the colours that they stand for: bool [k]."""
+        whole = np.bincount(self.tree.labels.ravel(), minlength=len(self.tree))
+        running = np.concatenate([[0], np.cumsum(whole)])
+        area = running[self.tree.last[plan.nodes]] - running[plan.nodes]
+        shown = np.bincount(seen(self.tree, plan.nodes).ravel() + 1, minlength=len(plan) + 1)[1:]
+        return np.asarray(shown < HIDDEN_SHARE * area)
+
+    def _renewed(self, fit: Fit, subsets: list[tuple[Bool, float]] | None) -> Palette | None:
         """The palette for these shapes, from the colours that each would have without one, by what is seen of it."""
         from layervec import raster
 
@@ -279,9 +291,7 @@ class _Run:
 
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""
-        parents = nest(self.tree, plan.nodes)
-        order = rank(self.tree, self.pixels, plan.nodes, parents, plan.paints, plan.ramps)
-        return plan.only(order)
+        return plan.only(rank(self.tree, self.pixels, plan))
 
     def _base(self, plan: Plan) -> int:
         """Index of the background of an opaque picture, which is never dropped; -1 if there is none."""

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec import objects, pool
+from layervec import objects, plain, pool
+from layervec import zones as plain_zones
 from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
+ANY, NO_SHAPE, THING = -1, -2, -3  # in `RegionTree.stands`, where a node stands for no single zone
 PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
 LEVEL_WEIGHT = 0.5  # weight of all levels' colours together against the picture's own (docs/log.md)
 FRINGE_CONTRAST = 0.12  # least colour distance across an antialiased edge
@@ -41,6 +43,10 @@ def build(
     labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
+    own = features[:, : 3 if raster.opaque else 4]
+    drawn = _as_drawn(features, labels.reshape(h, w), own.reshape(h, w, -1))
+    if drawn is not None:
+        return drawn
     n = int(labels.max()) + 1
     area = np.bincount(labels, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(labels, column, n) / area for column in features.T], axis=1)
@@ -69,6 +75,62 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     costs[number[n:]] = cost
     names = tuple(masks[i].label for i in nested.source)
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
+
+
+def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree | None:
+    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes; else None.
+
+    features: [h * w, f]. pixels: [h, w, c], without fringes.
+    """
+    from layervec import tree_kernels as kernels
+
+    if not plain_zones.calm(pixels):
+        return None
+    found = plain_zones.find(pixels)
+    labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
+    order = plain.structure(found, labels)
+    if order is None:
+        return None
+    flat = labels.ravel()
+    n = int(flat.max()) + 1
+    area = np.bincount(flat, minlength=n).astype(np.float64)
+    mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
+    children, cost, nodes = objects.merge(order.nested, mean.astype(np.float32), area, *borders(labels, n))
+    number, parent, last = kernels.depth_first(children, n)
+    costs = np.zeros(len(parent))
+    costs[number[n:]] = cost
+    stands = _stands(order, number[nodes].astype(np.int64), parent)
+    return RegionTree(number[labels], parent, last, costs, stands=stands)
+
+
+def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:
+    """Return which zone's node each node takes its paint from: int64 [m], or ANY, NO_SHAPE or THING.
+
+    nodes: of the sets of `order`.
+    """
+    stands = np.full(len(parent), ANY, dtype=np.int64)
+
+    def bar(node: int, top: int) -> None:
+        while node > top:  # parents have lower numbers
+            stands[node] = NO_SHAPE
+            node = int(parent[node])
+
+    for k, around in enumerate(order.nested.parent):
+        if not order.shapes[k]:
+            stands[nodes[k]] = NO_SHAPE
+        if around >= 0 and not (order.shapes[k] and order.shapes[around]):
+            bar(int(parent[nodes[k]]), int(nodes[around]))
+    for k, zones_of in enumerate(order.zones):
+        for zone in zones_of:
+            bar(int(nodes[zone]), int(nodes[k]))
+        if zones_of and order.shapes[k]:
+            stands[nodes[k]] = nodes[zones_of[0]]
+        if not zones_of and order.shapes[k]:
+            stands[nodes[k]] = THING
+    if order.ground >= 0:
+        bar(int(nodes[order.ground]), 0)
+        stands[0] = nodes[order.ground]
+    return stands
 
 
 def _features(raster: Raster, levels: Sequence[Raster], threads: int | None) -> Float32:

@@ -199,6 +199,34 @@ def _join_equal(labels: Int32, w: int, parent: Int32) -> None:
             parent[_find(parent, p + w)] = _find(parent, p)
 
 
+def smooth_pieces(pixels: Float32, taken: Bool, w: int, step: float) -> Int32:
+    """Number the 4-connected pieces of pixels between which no channel changes by more than `step`: int32 [n].
+
+    pixels: [n, c] in rows of `w`. taken: bool [n]; such a pixel is joined to none.
+    """
+    n = len(pixels)
+    parent = np.arange(n, dtype=np.int32)
+    _join_smooth(pixels, taken, w, step, parent)
+    found, names = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+    _label(parent, names, found)
+    return found
+
+
+@kernel
+def _join_smooth(pixels: Float32, taken: Bool, w: int, step: float, parent: Int32) -> None:
+    n, channels = pixels.shape
+    for p in range(n):
+        for side in range(2):
+            q = p + (1 if side == 0 else w)
+            if q >= n or (side == 0 and q % w == 0) or taken[p] or taken[q]:
+                continue
+            most = np.float32(0)
+            for c in range(channels):
+                most = max(most, abs(pixels[p, c] - pixels[q, c]))
+            if most <= step:
+                parent[_find(parent, q)] = _find(parent, p)
+
+
 def components(ends: Int32, n: int) -> Int32:
     """Number the connected parts of a graph of n points: int32 [n]. ends: [e, 2], joined pairs."""
     parent = np.arange(n, dtype=np.int32)

@@ -255,6 +255,8 @@ class RegionTree:
     last: int32 [m], one past the last descendant.
     cost: float64 [m], cost of the merge that made the node; 0 for leaves. Cutting at a cost gives a partition.
     objects: int64 [o], nodes that are masks of objects. names: what each of them shows, "" where nobody knows.
+    stands: int64 [m], the plain zone whose paint a node takes, itself for a zone; -1 for any paint, -2 where a node is
+    no shape, -3 where it is all that hangs together on a zone. Empty where nothing is known, as for photos.
     """
 
     labels: Int32  # [h, w]
@@ -263,6 +265,7 @@ class RegionTree:
     cost: Float64  # [m]
     objects: Int64 = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     names: tuple[str, ...] = ()
+    stands: Int64 = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.parent)

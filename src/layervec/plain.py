@@ -1,0 +1,267 @@
+"""Order the plain zones of drawn art: what lies in what, what belongs together, what stands on the ground.
+
+Three rules make sets of zones, any two of which lie apart or one in the other, so that each can be a node of the region
+tree: a zone runs on under all that it encloses; what hangs together on a ground is a thing; and pieces of one colour
+and one form, side by side on the same ground, are one shape (eyes, wheels, window panes). Knows labels and colours;
+nothing of merging, gains or curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from layervec.objects import Nested
+from layervec.types import Bool, Int32, Int64
+from layervec.zones import MOST_ZONES, Zones
+
+LEAST_SHARE = 0.95  # of the canvas that zones cover, below which a picture is not drawn art
+GROUND_SHARE = 0.3  # of the canvas border; the zone that takes most of it is the ground if it takes as much
+CLEAR = 0.04  # alpha of a zone that is no paint at all
+ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
+SAME_SIDES = 1.6  # most ratio of the sides of their bounding boxes
+SMALL = 0.0015  # of the canvas; pieces as small are alike whatever their form
+GROUND_CONTACT = 0.25  # share of a piece's outer border that it has with what it may lie on
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """Sets of leaves, and which of them stand for a zone.
+
+    zones: k tuples, for each set the sets of the zones whose paint it takes: itself for a zone alone, a zone for one
+    with what it encloses, all pieces for one of several; empty where nothing is known. shapes: bool [k], False for what
+    lies on a zone, all of it, which is no shape. ground: the set of the zone that everything lies on, -1 for none.
+    """
+
+    nested: Nested
+    zones: tuple[tuple[int, ...], ...]
+    shapes: Bool
+    ground: int
+
+
+def structure(zones: Zones, labels: Int32) -> Structure | None:
+    """Return the sets of leaves for zones, None where the picture is no drawn art.
+
+    labels: int32 [h, w], leaves, each of one zone or of none.
+    """
+    if not 0 < len(zones) < MOST_ZONES or (zones.labels >= 0).mean() < LEAST_SHARE:
+        return None
+    sets = _Sets(zones)
+    sets.add_zones()
+    sets.add_groups()
+    sets.add_hulls()
+    sets.add_things()
+    return sets.of_leaves(labels)
+
+
+@dataclass
+class _Set:
+    atoms: Bool
+    zones: tuple[int, ...]
+    shape: bool
+
+
+class _Sets:
+    """Sets of atoms: the zones, and the pieces of what is of none."""
+
+    def __init__(self, zones: Zones) -> None:
+        from layervec import tree_kernels as kernels
+
+        self._zones = zones
+        pieces = kernels.pieces(zones.labels)
+        rest = zones.labels < 0
+        found, places = np.unique(pieces[rest], return_inverse=True)
+        self.atoms = zones.labels.copy()
+        self.atoms[rest] = len(zones) + places
+        self.count = len(zones) + len(found)
+        _, self._first = np.unique(self.atoms, return_index=True)  # a pixel of each
+        self._area = np.bincount(self.atoms.ravel(), minlength=self.count)
+        self.sets: list[_Set] = []
+        self._known = np.zeros((64, self.count), dtype=bool)  # the atoms of each, and room
+        self._boxes = _boxes(self.atoms, self.count)
+        self.ground = self._find_ground()
+        self._clear = zones.colours[:, -1] < CLEAR if zones.colours.shape[1] == 4 else np.zeros(len(zones), dtype=bool)
+        self._hulls = [self._hull(i) for i in range(len(zones))]
+        self._home = self._homes()
+
+    def _find_ground(self) -> int:
+        """The zone along most of the canvas border, if it takes enough of it, else -1."""
+        at = self._zones.labels
+        rim = np.concatenate([at[0], at[-1], at[1:-1, 0], at[1:-1, -1]])
+        share = np.bincount(rim[rim >= 0], minlength=1)
+        return int(share.argmax()) if share.max() >= GROUND_SHARE * len(rim) else -1
+
+    def _window(self, i: int) -> tuple[slice, slice]:
+        top, left, bottom, right = self._boxes[i]
+        return slice(top, bottom), slice(left, right)
+
+    def _hull(self, i: int) -> Bool:
+        """The atoms of a zone and of all that it encloses: bool [count]; the ground is below everything."""
+        atoms = np.zeros(self.count, dtype=bool)
+        atoms[i] = True
+        if i == self.ground:
+            return np.ones(self.count, dtype=bool)
+        part = self.atoms[self._window(i)]
+        inside = _holes(part == i)
+        atoms[np.unique(part[inside])] = True
+        if self._clear[np.flatnonzero(atoms[: len(self._zones)])].any():
+            atoms[:] = False
+            atoms[i] = True
+        return atoms
+
+    def _homes(self) -> Int64:
+        """The innermost zone that encloses each atom: int64 [count], -1 for none."""
+        home = np.full(self.count, -1, dtype=np.int64)
+        sizes = [int(self._area[hull].sum()) for hull in self._hulls]
+        for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+            below = self._hulls[i].copy()
+            below[i] = False
+            home[below] = i
+        return home
+
+    def add_zones(self) -> None:
+        """Add every zone alone."""
+        for i in range(len(self._zones)):
+            alone = np.zeros(self.count, dtype=bool)
+            alone[i] = True
+            self._add(alone, [i], shape=not self._clear[i])
+
+    def _add(self, atoms: Bool, zones: Sequence[int] = (), shape: bool = True) -> None:
+        """Add a set unless it crosses or repeats another one."""
+        known = self._known[: len(self.sets)]
+        common = (known & atoms).sum(axis=1)
+        sizes, size = known.sum(axis=1), atoms.sum()
+        crossed = (common > 0) & (common != sizes) & (common != size)
+        repeated = (common == sizes) & (common == size)
+        if (crossed | repeated).any():
+            return
+        if len(self.sets) == len(self._known):
+            self._known = np.concatenate([self._known, np.zeros_like(self._known)])
+        self._known[len(self.sets)] = atoms
+        self.sets.append(_Set(atoms, tuple(zones), shape))
+
+    def add_hulls(self) -> None:
+        """Add every zone with what it encloses."""
+        for i, hull in enumerate(self._hulls):
+            if hull.sum() > 1 and i != self.ground:
+                self._add(hull, [i])
+
+    def add_groups(self) -> None:
+        """Add pieces of one shape, outer ones first: what lies on pieces of one shape may be one shape as well."""
+        solid = np.flatnonzero(self._zones.solid & ~self._clear)
+        under = {int(i): self._under(int(i)) for i in solid if i != self.ground}
+        one = np.arange(self.count + 1)  # the first piece of the shape that each atom is part of; the last is none
+        for depth in range(max(map(self._depth, under), default=-1) + 1):
+            by_place: dict[int, list[int]] = {}
+            for i in under:
+                if self._depth(i) == depth:
+                    by_place.setdefault(int(one[self._home[i]]), []).append(i)
+            below = {i: frozenset(one[list(atoms)].tolist()) for i, atoms in under.items()}
+            for members in by_place.values():
+                while members:
+                    group, members = self._drawn_together(members, below)
+                    if len(group) > 1:
+                        self._add(np.any([self._hulls[i] for i in group], axis=0), group)
+                        one[group] = group[0]
+
+    def _depth(self, i: int) -> int:
+        depth = 0
+        while self._home[i] >= 0:
+            i, depth = int(self._home[i]), depth + 1
+        return depth
+
+    def _drawn_together(self, members: list[int], below: dict[int, frozenset[int]]) -> tuple[list[int], list[int]]:
+        """Split off the first member with all that are alike, or alike to one of those."""
+        group, rest = [members[0]], members[1:]
+        for one in group:
+            near = [i for i in rest if below[one] & below[i] and self._alike(one, i)]
+            group += near
+            rest = [i for i in rest if i not in near]
+        return group, rest
+
+    def _alike(self, i: int, j: int) -> bool:
+        if np.abs(self._zones.colours[i] - self._zones.colours[j]).max() > ALIKE:
+            return False
+        if max(self._area[self._hulls[k]].sum() for k in (i, j)) < SMALL * self.atoms.size:
+            return True
+        a, b = (self._boxes[k, 2:] - self._boxes[k, :2] for k in (i, j))
+        return bool((np.maximum(a, b) <= SAME_SIDES * np.minimum(a, b)).all())
+
+    def _under(self, i: int) -> Int64:
+        """The atoms that a zone may lie on: those that it touches well around its hull."""
+        rows, columns = self._window(i)
+        h, w = self.atoms.shape
+        window = np.s_[
+            max(0, rows.start - 1) : min(h, rows.stop + 1), max(0, columns.start - 1) : min(w, columns.stop + 1)
+        ]
+        part = self.atoms[window]
+        mask = self._hulls[i][part]
+        near = np.zeros_like(mask)
+        near[1:] |= mask[:-1]
+        near[:-1] |= mask[1:]
+        near[:, 1:] |= mask[:, :-1]
+        near[:, :-1] |= mask[:, 1:]
+        touched = np.bincount(part[near & ~mask], minlength=1)
+        return np.flatnonzero(touched > GROUND_CONTACT * touched.sum())
+
+    def add_things(self) -> None:
+        """Add what lies on each zone, all of it and whatever hangs together."""
+        from layervec import tree_kernels as kernels
+
+        for i in range(len(self._zones)):
+            on = self._hulls[i].copy()
+            on[i] = False
+            if not on.any():
+                continue
+            window = self._window(i) if i != self.ground else np.s_[:, :]
+            part = self.atoms[window]
+            pieces = kernels.pieces(np.where(on[part], 1, 0).astype(np.int32))
+            for piece in np.unique(pieces[on[part]]):
+                atoms = np.zeros(self.count, dtype=bool)
+                atoms[np.unique(part[pieces == piece])] = True
+                self._add(atoms)
+            self._add(on, shape=False)
+
+    def of_leaves(self, labels: Int32) -> Structure:
+        """Return the sets as leaves, inner ones first."""
+        n = int(labels.max()) + 1
+        atom = np.zeros(n, dtype=np.int64)
+        atom[labels.ravel()] = self.atoms.ravel()
+        area = np.array([self._area[one.atoms].sum() for one in self.sets])
+        order = np.lexsort((np.arange(len(area)), area))
+        atoms = np.array([self.sets[i].atoms for i in order])
+        parent = np.full(len(order), -1, dtype=np.int64)
+        for k in range(len(order)):
+            around = np.flatnonzero(~(atoms[k] & ~atoms[k + 1 :]).any(axis=1))
+            parent[k] = k + 1 + around[0] if len(around) else -1
+        place = np.empty(len(self._zones), dtype=np.int64)
+        for k, i in enumerate(order):
+            if self.sets[i].atoms.sum() == 1 and self.sets[i].atoms[: len(self._zones)].any():
+                place[self.sets[i].atoms.argmax()] = k
+        taken = tuple(tuple(int(place[zone]) for zone in self.sets[i].zones) for i in order)
+        shapes = np.array([self.sets[i].shape for i in order])
+        nested = Nested(atoms[:, atom], parent, order)
+        return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1)
+
+
+def _boxes(labels: Int32, count: int) -> Int64:
+    """Bounding boxes: int64 [count, 4], top, left, bottom, right, the last two past the end."""
+    h, w = labels.shape
+    y, x = np.mgrid[0:h, 0:w]
+    boxes = np.zeros((count, 4), dtype=np.int64)
+    boxes[:, :2] = max(h, w)
+    for k, values in enumerate((y, x)):
+        np.minimum.at(boxes[:, k], labels.ravel(), values.ravel())
+        np.maximum.at(boxes[:, k + 2], labels.ravel(), values.ravel() + 1)
+    return boxes
+
+
+def _holes(mask: Bool) -> Bool:
+    """What a mask encloses: bool [h, w]. Its window's border is outside."""
+    import cv2
+
+    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
+    cv2.floodFill(outside, None, (0, 0), 2)
+    return np.asarray(outside[1:-1, 1:-1] == 1)
