@@ -67,7 +67,7 @@ SUN = RadialGradient((5, 5), 4.25, (Stop(0, 1, 1, 0), Stop(0.2504, 1, 0.5, 0), S
 
 
 def graded():
-    """A drawing with two gradients, one of them used twice."""
+    """A drawing with three gradients, two of them alike."""
     ground = Layer("ground", "Ground", (Shape("s1", polygon(*SQUARE), SKY, 1), ring()))
     more = (Shape("s3", polygon(*HOLE), SUN, 3), Shape("s4", polygon(*HOLE), dataclasses.replace(SKY, alpha=0.5), 4))
     return drawing(ground, *more)
@@ -305,13 +305,15 @@ def test_gradients_are_defined_after_the_metadata():
         '  <radialGradient id="g3" gradientUnits="userSpaceOnUse" cx="5" cy="5" r="4.25">'
         '<stop offset="0" stop-color="#ffff00"/><stop offset=".25" stop-color="#ff8000"/>'
         '<stop offset="1" stop-color="#ff0000"/></radialGradient>',
+        '  <linearGradient id="g4" gradientUnits="userSpaceOnUse" x1="1" y1="1" x2="1.5" y2="9">'
+        '<stop offset="0" stop-color="#ffffff"/><stop offset="1" stop-color="#0000ff"/></linearGradient>',
         " </defs>",
         ' <g id="ground" inkscape:groupmode="layer" inkscape:label="Ground" data-name="Ground">',
         '  <path id="s1" data-rank="1" fill="url(#g1)" d="M1 1L9 1L9 9L1 9Z"/>',
         '  <path id="ring" data-rank="2" fill="#ff0000" fill-rule="evenodd" d="M1 1L9 1L9 9L1 9ZM3 3L3 6L6 6L6 3Z"/>',
         " </g>",
         ' <path id="s3" data-rank="3" fill="url(#g3)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
-        ' <path id="s4" data-rank="4" fill="url(#g1)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
+        ' <path id="s4" data-rank="4" fill="url(#g4)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
     ]
 
 
@@ -322,6 +324,16 @@ def test_gradients_come_back():
     assert isinstance(back[2].paint, RadialGradient)
     assert (back[2].paint.centre, back[2].paint.radius, back[2].paint.alpha) == (SUN.centre, SUN.radius, 0.5)
     assert [stop.offset for stop in back[2].paint.stops] == [0, 0.25, 1]
+
+
+def test_a_gradient_does_not_depend_on_other_shapes():
+    whole = graded()
+    ground, *others = whole.root.children
+    without = dataclasses.replace(whole, root=Layer("root", "", (dataclasses.replace(ground, children=()), *others)))
+    lines = svg.write(whole).splitlines()
+    assert [line for line in svg.write(without).splitlines() if line not in lines] == [
+        ' <g id="ground" inkscape:groupmode="layer" inkscape:label="Ground" data-name="Ground"/>'
+    ]
 
 
 def test_ids_of_gradients_give_way():
@@ -616,6 +628,18 @@ BOMB = "<!DOCTYPE svg [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
         (HEAD + "<metadata>[1]</metadata></svg>", "not a JSON object"),
         (HEAD + '<metadata>{"a":NaN}</metadata></svg>', "not JSON"),
         (HEAD + '<metadata>{"a":' + "[" * 100000 + "</metadata></svg>", "not JSON"),
+        (HEAD + '<metadata>{"a":1e999}</metadata></svg>', "not JSON"),
+        (HEAD + '<metadata>{"a":' + "[" * 100 + "]" * 100 + "}</metadata></svg>", "metadata is nested deeper"),
+        (HEAD + "<metadata><script>1</script></metadata></svg>", "<metadata> holds more than text"),
+        (HEAD + "<title>x<script>1</script></title></svg>", "<title> holds more than text"),
+        (HEAD + "<script>1</script></svg>", "it has a <script>"),
+        (HEAD + '<image href="http://127.0.0.1/x.png"/></svg>', "it has a <image>"),
+        (HEAD + '<use href="x.svg#a"/></svg>', "it has a <use>"),
+        (HEAD + "<style>@import url(x)</style></svg>", "it has a <style>"),
+        (HEAD + "<foreignObject/></svg>", "it has a <foreignObject>"),
+        (HEAD.replace("<svg ", '<svg onload="alert(1)" ') + "</svg>", "width, height and viewBox"),
+        (HEAD + PATH.replace("/>", ' onclick="x"/>') + "</svg>", "a <path> has onclick"),
+        (HEAD + PATH.replace("#ff0000", "url(http://x/#g)") + "</svg>", "#rrggbb or a gradient"),
         (HEAD + '<rect id="a"/></svg>', "it has a <rect>"),
         (HEAD + '<g id="a"/></svg>', "a <g> lacks"),
         (HEAD + PATH.replace("/>", ' style="x"/>') + "</svg>", "a <path> has style"),

@@ -73,8 +73,8 @@ def write(drawing: Drawing) -> str:
     """Return the drawing as SVG text, the same text for the same drawing.
 
     Its root layer is the file itself: only the children are written. Contours that have no area left at two
-    decimals are dropped, and with them shapes that have no other contour. Equal gradients are written once,
-    under an id made from that of the first shape filled with them; those that come to one colour as that colour.
+    decimals are dropped, and with them shapes that have no other contour. Each gradient has an id made from that of
+    its shape, so that what becomes of other shapes never changes it; those that come to one colour are written as that.
     Characters that XML cannot hold are removed from names and title.
 
     ValueError for coordinates, colours or sizes that are not finite or absurdly large, for ids that are
@@ -111,14 +111,19 @@ def path_data(outline: Outline) -> tuple[str, int]:
     return "".join(contours), len(contours)
 
 
+def writable(text: str) -> str:
+    """Return text without the characters that XML 1.0 cannot hold."""
+    return _FORBIDDEN.sub("", text)
+
+
 def escape_text(text: str) -> str:
-    """Return text as XML content; characters that XML 1.0 forbids are removed."""
-    return _FORBIDDEN.sub("", text).translate(_IN_TEXT)
+    """Return text as XML content; see `writable`."""
+    return writable(text).translate(_IN_TEXT)
 
 
 def escape_attribute(text: str) -> str:
-    """Return text as the content of a double-quoted XML attribute; see `escape_text`."""
-    return _FORBIDDEN.sub("", text).translate(_IN_ATTRIBUTE)
+    """Return text as the content of a double-quoted XML attribute; see `writable`."""
+    return writable(text).translate(_IN_ATTRIBUTE)
 
 
 class _Writer:
@@ -129,7 +134,7 @@ class _Writer:
         # Without shapes that are dropped, so that the drawing read back gives its gradients the same ids.
         self._taken = {name for name, (data, _) in self._paths.items() if data}
         self._taken.update(layer.id for layer in drawing.root.layers() if layer is not drawing.root)
-        self._gradients: dict[tuple[str, str], str] = {}  # ids, by kind and content
+        self._gradients: dict[str, tuple[str, str]] = {}  # kind and content, by id
 
     def element(self, item: Layer | Shape, depth: int) -> Iterator[str]:
         """Yield the lines of a layer or a shape; `depth` is the number of elements around it."""
@@ -158,7 +163,7 @@ class _Writer:
         if not self._gradients:
             return
         yield " <defs>"
-        for (kind, content), name in self._gradients.items():
+        for name, (kind, content) in self._gradients.items():
             yield f'  <{kind} id="{name}" {content}</{kind}>'
         yield " </defs>"
 
@@ -188,13 +193,12 @@ class _Writer:
         gradient = _gradient(shape.paint)
         if gradient is None:
             return _hex(shape.paint.stops[-1])
-        if gradient not in self._gradients:
-            name = "g" + shape.id.removeprefix("s")
-            while name in self._taken:
-                name += "_"
-            self._taken.add(name)
-            self._gradients[gradient] = name
-        return f"url(#{self._gradients[gradient]})"
+        name = "g" + shape.id.removeprefix("s")
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        self._gradients[name] = gradient
+        return f"url(#{name})"
 
 
 def _gradient(paint: LinearGradient | RadialGradient) -> tuple[str, str] | None:
@@ -387,9 +391,9 @@ def read(text: str | bytes, name: str = "The SVG") -> Drawing:
     items: list[Layer | Shape] = []
     for child in root:
         if child.tag == f"{{{SVG}}}title":
-            title = child.text or ""
+            title = reader.text(child)
         elif child.tag == f"{{{SVG}}}metadata":
-            metadata = child.text or ""
+            metadata = reader.text(child)
         elif child.tag == f"{{{SVG}}}defs":
             reader.definitions(child)
         else:
@@ -534,11 +538,18 @@ class _Reader:
             raise self.refusal(f"a canvas of {width:g} x {height:g} px makes no sense")
         return width, height
 
+    def text(self, element: ET.Element) -> str:
+        if len(element):
+            raise self.refusal(f"its <{local_name(element)}> holds more than text")
+        return element.text or ""
+
     def metadata(self, text: str) -> dict[str, object]:
         try:
-            value = json.loads(text or "{}", parse_constant=_no_constant)
+            value = json.loads(text or "{}", parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise self.refusal("its metadata is not JSON") from error
+        if _depth(value) > MAX_DEPTH:
+            raise self.refusal(f"its metadata is nested deeper than {MAX_DEPTH}")
         if not isinstance(value, dict):
             raise self.refusal("its metadata is not a JSON object")
         return value
@@ -647,6 +658,28 @@ class _Reader:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON. ValueError for one that no float holds, which `write` could not write."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value
+
+
+def _depth(value: object) -> int:
+    """Return how deep lists and objects are nested, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        depth += 1
+    return depth
 
 
 def _channels(colour: str) -> tuple[float, float, float]:
