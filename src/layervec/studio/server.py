@@ -24,13 +24,15 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from layervec import viewer
 from layervec.errors import InputError
-from layervec.settings import Settings
 from layervec.studio import uploads, wishes
 from layervec.studio.desks import BusyError, Desk, Studio
 from layervec.studio.edited import edited
 from layervec.studio.guard import Guard
 
-PAGE = {"studio.js", "start.js", "work.js", "inspector.js", "brush.js", "ask.js", "studio.css"}
+PAGE = {
+    *("studio.js", "ask.js", "start.js", "settings.js", "work.js", "selection.js", "inspector.js", "brush.js", "zoom.js"),
+    "studio.css",
+}
 VIEWER = {"controls.js", "drawing.js", "tree.js", "viewer.css"}
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 PICTURES = {"image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif", "image/avif"}
