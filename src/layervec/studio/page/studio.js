@@ -194,7 +194,7 @@ function open(id) {
   let first = true;
   work.addEventListener("state", () => {
     if (first) show(form, work.state.settings);
-    if (first) find(".wishes").open = matchMedia("(min-width: 75rem)").matches && !work.state.revision;
+    if (first) find(".wishes").open = !work.state.revision && !work.busy; // else the layers need the room
     first = false;
     onState();
   });
