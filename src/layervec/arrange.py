@@ -211,7 +211,7 @@ class Regions:
         above = later[near]
         if above.any():
             closing, overlap = (0, OBJECT_OVERLAP) if self._is_object[i] else (self._closing, OVERLAP)
-            part = _run_under(part, above, above & (near < i), closing, overlap)
+            part = run_under(part, above, above & (near < i), closing, overlap)
         shown = near == i
         return part if np.array_equal(shown, part) else _smooth_hidden(part, shown)
 
@@ -254,7 +254,7 @@ def _smooth_hidden(mask: Bool, shown: Bool) -> Bool:
     return result if result.any() else mask
 
 
-def _run_under(own: Bool, above: Bool, before: Bool, closing: int, overlap: int) -> Bool:
+def run_under(own: Bool, above: Bool, before: Bool, closing: int, overlap: int) -> Bool:
     """Grow a region under what is painted above it.
 
     above: where any later shape shows; before: where one of them is also more important, so that it hides the

@@ -54,12 +54,14 @@ class Chooser:
         painted: Int64 | None = None,
         drawn: Float32 | None = None,
         *,
+        may: Bool | None = None,
         gradient_price: float = np.inf,
         palette: Palette | None = None,
     ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
-        gradient_price: squared error that a gradient must save against one colour; infinite for none at all.
+        may: bool [m], the nodes that may be picked, all by default. gradient_price: squared error that a gradient must
+        save against one colour; infinite for none at all.
         palette: the only colours to paint with; gradients are not for it.
         pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Before anything is drawn, pixels of
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
@@ -81,7 +83,7 @@ class Chooser:
         self._colour = sums[:, :channels] / area  # [m, c] mean colour of whole nodes
         self._area = area[:, 0]
         self._spread = sums[:, channels : 2 * channels].sum(axis=1) - (sums[:, :channels] ** 2 / area).sum(axis=1)
-        self._may = _paintable(sums, channels)
+        self._may = _paintable(sums, channels) & (True if may is None else may)
         square = sums[:, channels : 2 * channels].sum(axis=1, keepdims=True)
         # Not the error of each pixel: what a fitted border leaves in a leaf, painting it flat would not mend.
         offset = self._colour if drawn is None else self._colour - node_sums(tree, weight * drawn) / area

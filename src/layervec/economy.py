@@ -37,24 +37,28 @@ def drop_nodes(
     price: float,
     *,
     subsets: Sequence[tuple[Bool, float]] | None = None,
+    moving: Bool | None = None,
     threads: int | None = None,
 ) -> Fit:
     """Return the fit with fewer nodes: without those whose loss is expected to cost less than `price` squared error.
 
     width, height: canvas, px. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each,
-    so that borders which only a simpler version of the drawing shows keep their form as well. Nodes on the canvas
-    border stay.
+    so that borders which only a simpler version of the drawing shows keep their form as well. moving: bool [k], the
+    shapes that may lose nodes (all by default). Nodes on the canvas border stay.
     """
-    if not fit.outlines:
+    changed = range(len(fit.outlines)) if moving is None else np.flatnonzero(moving).tolist()
+    if not changed:
         return fit
     stiffness = np.zeros(sum(outline.segments for outline in fit.outlines))
     sizes = [outline.segments for outline in fit.outlines]
     for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
         stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, threads)
-    segments = _Segments.of(fit.outlines, stiffness)
+    own = np.concatenate([np.full(size, moving is None or moving[i]) for i, size in enumerate(sizes)])
+    segments = _Segments.of([fit.outlines[i] for i in changed], stiffness[own])
     segments.thin(price, width, height)
     segments.straighten(LINE_SHARE * price)
-    return replace(fit, outlines=segments.outlines())
+    thinned = dict(zip(changed, segments.outlines(), strict=True))
+    return replace(fit, outlines=tuple(thinned.get(i, outline) for i, outline in enumerate(fit.outlines)))
 
 
 def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:

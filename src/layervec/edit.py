@@ -32,6 +32,14 @@ def find(drawing: Drawing, id: str) -> Item:
     return _place(drawing, id)[0]
 
 
+def find_layer(drawing: Drawing, id: str) -> Layer:
+    """Return the layer with this id."""
+    item = find(drawing, id)
+    if isinstance(item, Shape):
+        raise InputError(f"{id} is a shape, not a layer.")
+    return item
+
+
 def place(drawing: Drawing, id: str) -> tuple[str, int]:
     """Return where an item is: the id of the layer around it and its index there, so that `move` can put it back."""
     item, parent = _inner(drawing, id)
@@ -40,9 +48,9 @@ def place(drawing: Drawing, id: str) -> tuple[str, int]:
 
 def rename(drawing: Drawing, id: str, name: str) -> Drawing:
     """Give a layer another name; characters that a file cannot hold are left out."""
-    layer = _layer(drawing, id)
+    layer = find_layer(drawing, id)
     _inner(drawing, id)
-    return _with(drawing, {id: (replace(layer, name=_name(name)),)})
+    return replaced(drawing, {id: (replace(layer, name=_name(name)),)})
 
 
 def recolour(drawing: Drawing, id: str, colour: str) -> Drawing:
@@ -58,20 +66,20 @@ def recolour(drawing: Drawing, id: str, colour: str) -> Drawing:
         return drawing
     paints = colours.shifted([shape.paint for shape in shapes], [_area(shape) for shape in shapes], wanted)
     changed = {shape.id: (replace(shape, paint=paint),) for shape, paint in zip(shapes, paints, strict=True)}
-    return _with(drawing, changed)
+    return replaced(drawing, changed)
 
 
 def move(drawing: Drawing, id: str, parent: str, index: int) -> Drawing:
     """Put an item into a layer, at this place among its other children: 0 is the back."""
     item, _ = _inner(drawing, id)
-    if _layer(drawing, parent) in _layers(item):
+    if find_layer(drawing, parent) in _layers(item):
         raise InputError(f"Layer {id} cannot be moved into itself.")
-    without = _with(drawing, {id: ()})
-    home = _layer(without, parent)
+    without = replaced(drawing, {id: ()})
+    home = find_layer(without, parent)
     rest = home.children
     if not 0 <= index <= len(rest):
         raise InputError(f"Layer {parent} has no place {index} for {id}, only 0 to {len(rest)}.")
-    moved = _with(without, {parent: (replace(home, children=(*rest[:index], item, *rest[index:])),)})
+    moved = replaced(without, {parent: (replace(home, children=(*rest[:index], item, *rest[index:])),)})
     return _checked(moved)
 
 
@@ -79,7 +87,7 @@ def delete(drawing: Drawing, ids: Sequence[str]) -> Drawing:
     """Remove items with all in them; the ranks of the shapes that are left close up."""
     for id in ids:
         _inner(drawing, id)
-    return closed(_with(drawing, dict.fromkeys(ids, ())))
+    return closed(replaced(drawing, dict.fromkeys(ids, ())))
 
 
 def merge(drawing: Drawing, ids: Sequence[str], name: str) -> Drawing:
@@ -93,7 +101,7 @@ def merge(drawing: Drawing, ids: Sequence[str], name: str) -> Drawing:
     things = {item.thing if isinstance(item, Layer) else "" for item in items}
     children = tuple(child for item in items for child in (item.children if isinstance(item, Layer) else (item,)))
     merged = Layer(next(fresh_ids(drawing, "l")), _name(name), children, things.pop() if len(things) == 1 else "")
-    return _checked(_with(drawing, {item.id: () for item in items[:-1]} | {items[-1].id: (merged,)}))
+    return _checked(replaced(drawing, {item.id: () for item in items[:-1]} | {items[-1].id: (merged,)}))
 
 
 def split(drawing: Drawing, id: str) -> Drawing:
@@ -104,17 +112,17 @@ def split(drawing: Drawing, id: str) -> Drawing:
     """
     item, _ = _inner(drawing, id)
     if isinstance(item, Shape):
-        return _with(drawing, {id: _islands(drawing, item)})
+        return replaced(drawing, {id: _islands(drawing, item)})
     if len(item.children) < 2:
         raise InputError(f"Layer {id} holds nothing that could be split.")
-    return _with(drawing, {id: item.children})
+    return replaced(drawing, {id: item.children})
 
 
 def closed(drawing: Drawing) -> Drawing:
     """Return the drawing with the ranks of its shapes 1 .. N, in their order."""
     shapes = sorted(drawing.shapes(), key=lambda shape: shape.rank)
     ranked = enumerate(shapes, 1)
-    return _with(drawing, {shape.id: (replace(shape, rank=rank),) for rank, shape in ranked if shape.rank != rank})
+    return replaced(drawing, {shape.id: (replace(shape, rank=rank),) for rank, shape in ranked if shape.rank != rank})
 
 
 def fresh_ids(drawing: Drawing, letter: str) -> Iterator[str]:
@@ -124,21 +132,7 @@ def fresh_ids(drawing: Drawing, letter: str) -> Iterator[str]:
     return (f"{letter}{number}" for number in count(first))
 
 
-def _islands(drawing: Drawing, shape: Shape) -> tuple[Shape, ...]:
-    from layervec.curves import signed_area
-    from layervec.curves.islands import islands
-
-    found = islands(shape.outline, shape.even_odd)
-    if len(found) < 2:
-        raise InputError(f"Shape {shape.id} is in one piece.")
-    found.sort(key=lambda outline: -abs(signed_area(outline)))
-    ranks = count(max(other.rank for other in drawing.shapes()) + 1)
-    names = fresh_ids(drawing, "s")
-    first, *rest = (replace(shape, outline=outline, even_odd=outline.contours > 1) for outline in found)
-    return (first, *(replace(part, id=name, rank=rank) for part, name, rank in zip(rest, names, ranks, strict=False)))
-
-
-def _with(drawing: Drawing, changed: Mapping[str, Iterable[Item]]) -> Drawing:
+def replaced(drawing: Drawing, changed: Mapping[str, Iterable[Item]]) -> Drawing:
     """Return the drawing with other items in the place of those with these ids; what has none of them stays itself."""
 
     def rebuilt(layer: Layer) -> Layer:
@@ -154,6 +148,20 @@ def _with(drawing: Drawing, changed: Mapping[str, Iterable[Item]]) -> Drawing:
     (root,) = changed.get(drawing.root.id) or (rebuilt(drawing.root),)
     assert isinstance(root, Layer)
     return drawing if root is drawing.root else replace(drawing, root=root)
+
+
+def _islands(drawing: Drawing, shape: Shape) -> tuple[Shape, ...]:
+    from layervec.curves import signed_area
+    from layervec.curves.islands import islands
+
+    found = islands(shape.outline, shape.even_odd)
+    if len(found) < 2:
+        raise InputError(f"Shape {shape.id} is in one piece.")
+    found.sort(key=lambda outline: -abs(signed_area(outline)))
+    ranks = count(max(other.rank for other in drawing.shapes()) + 1)
+    names = fresh_ids(drawing, "s")
+    first, *rest = (replace(shape, outline=outline, even_odd=outline.contours > 1) for outline in found)
+    return (first, *(replace(part, id=name, rank=rank) for part, name, rank in zip(rest, names, ranks, strict=False)))
 
 
 def _same(a: Item, b: Item) -> bool:
@@ -177,13 +185,6 @@ def _inner(drawing: Drawing, id: str) -> tuple[Item, Layer]:
     if parent is None:
         raise InputError("The drawing as a whole is no layer that could be changed.")
     return item, parent
-
-
-def _layer(drawing: Drawing, id: str) -> Layer:
-    item = find(drawing, id)
-    if isinstance(item, Shape):
-        raise InputError(f"{id} is a shape, not a layer.")
-    return item
 
 
 def _layers(item: Item) -> list[Layer]:

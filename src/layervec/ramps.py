@@ -9,12 +9,14 @@ pixels. Knows numbers only: no tree, no outlines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from layervec.types import (
     LINEAR,
+    RADIAL,
     SOLID,
     STOPS,
     Bool,
@@ -145,6 +147,25 @@ def paint(paints: Float64, ramps: Ramps | None, i: int) -> Paint:
     if ramps.kind[i] == LINEAR:
         return LinearGradient((x, y), (rest[0], rest[1]), tuple(stops.values()), alpha)
     return RadialGradient((x, y), rest[0], tuple(stops.values()), alpha)
+
+
+def rows(paints: Sequence[Paint]) -> tuple[Float64, Ramps | None]:
+    """Return straight RGBA, float64 [k, 4], and gradients of what paths are filled with: the inverse of `paint`."""
+    flat, found = np.ones((len(paints), 4)), solids(len(paints))
+    for i, given in enumerate(paints):
+        stops = (given,) if isinstance(given, Solid) else given.stops
+        colours = np.array([(stop.red, stop.green, stop.blue) for stop in stops])
+        flat[i] = *colours.mean(axis=0), given.alpha
+        if isinstance(given, Solid):
+            continue
+        used = np.minimum(np.arange(STOPS), len(stops) - 1)  # unused stops repeat the last one
+        found.offsets[i] = np.array([stop.offset for stop in given.stops])[used]
+        found.colours[i] = colours[used]
+        if isinstance(given, LinearGradient):
+            found.kind[i], found.axis[i] = LINEAR, (*given.start, *given.end)
+        else:
+            found.kind[i], found.axis[i] = RADIAL, (*given.centre, given.radius, 0.0)
+    return flat, found if found.kind.any() else None
 
 
 def planes(paints: Float64, ramps: Ramps | None) -> Float64:
