@@ -30,7 +30,8 @@ from layervec.studio.edited import edited
 from layervec.studio.guard import Guard
 
 PAGE = {
-    *("studio.js", "ask.js", "start.js", "settings.js", "work.js", "selection.js", "inspector.js", "brush.js", "zoom.js"),
+    *("studio.js", "ask.js", "start.js", "settings.js", "work.js"),
+    *("selection.js", "inspector.js", "brush.js", "zoom.js"),
     "studio.css",
 }
 VIEWER = {"controls.js", "drawing.js", "tree.js", "viewer.css"}
@@ -48,7 +49,7 @@ def application(studio: Studio, token: str, hosts: list[str]) -> Guard:
         async with studio.jobs:
             yield
 
-    app = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.studio = studio
     app.include_router(routes)
     app.add_exception_handler(InputError, _refused)

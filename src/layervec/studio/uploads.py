@@ -61,6 +61,10 @@ def picture_facts(file: Path, name: str) -> PictureFacts:
             with Image.open(file, formats=decode.FORMATS) as image:
                 width, height = image.size
                 turned = decode.orientation(image) >= 5
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{name} is too large: at most {MOST_PIXELS // 10**6} million pixels are drawn here."
+        ) from error
     except Exception as error:  # Pillow's plugins meet bad bytes with a dozen kinds of errors
         raise InputError(f"{name} is not an intact picture of a known kind.") from error
     if width * height > MOST_PIXELS:

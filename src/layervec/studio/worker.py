@@ -8,6 +8,7 @@ that ends a decoder ends no more than this process. Writes no files; ends when t
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import sys
@@ -24,7 +25,6 @@ from layervec.errors import InputError
 
 if TYPE_CHECKING:
     from layervec.events import Event
-    from layervec.image import Picture
     from layervec.settings import Settings
     from layervec.types import Drawing, Raster, RegionTree
 
@@ -112,7 +112,7 @@ class Worker:
         from layervec.refit import add_detail
 
         drawing = svg.read(job["svg"])
-        mask = resize(open_picture(job["mask"]).raster, round(drawing.width), round(drawing.height))
+        mask = resize(open_picture(job["mask"]).raster, math.ceil(drawing.width), math.ceil(drawing.height))
         region = mask.pixels[..., 3] * mask.pixels[..., :3].max(axis=2) >= 0.5
         picture = _opened(job["picture"])
         return svg.write(add_detail(drawing, picture, region, paths=job["paths"], on_progress=self._part))
@@ -204,11 +204,11 @@ def _is_slow(settings: Settings) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _opened(path: str) -> Picture:
+def _opened(path: str) -> Raster:
     """Return a work's picture; edits of one work follow one another."""
     from layervec.image import open_picture
 
-    return open_picture(Path(path).read_bytes(), FIT_LONGEST)
+    return open_picture(Path(path).read_bytes(), FIT_LONGEST).raster
 
 
 def _warm_up() -> None:
