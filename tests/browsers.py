@@ -84,5 +84,6 @@ def nameless(page):
         """() => [...document.querySelectorAll("button, input, [role=treeitem], [role=tree], img")]
             .filter(each => !each.closest("dialog") && !each.getAttribute("aria-label") && !each.alt)
             .filter(each => !each.labels?.length && !each.textContent.trim())
+            .filter(each => !each.matches("a img[alt='']")) // beside the link's own text
             .map(each => each.outerHTML)"""
     )

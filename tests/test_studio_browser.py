@@ -319,19 +319,19 @@ def test_compare_and_zoom(opened, lighthouse):
     width = page.locator(".sheet").bounding_box()["width"]
     page.get_by_role("button", name="Larger").click()
     assert page.locator(".sheet").bounding_box()["width"] == pytest.approx(1.5 * width, rel=0.01)
-    page.get_by_role("button", name="150 %").click()
+    page.get_by_role("button", name="150 %, fit into the window").click()
     assert page.locator(".sheet").bounding_box()["width"] == pytest.approx(width, rel=0.01)
 
 
 def test_cancel_and_draw_again(opened, run):
     page = opened()
-    page.get_by_text("Best", exact=True).click()
+    page.get_by_role("radio", name="Best").check()
     drop(page, EXAMPLE.read_bytes(), "lighthouse.png")
     page.wait_for_selector('.sheet[data-draft="true"]')
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_selector('.studio[data-running=""]')
     assert run.state(work_of(page))["revision"] == 0
-    page.get_by_text("Draft", exact=True).click()
+    page.get_by_role("radio", name="Draft").check()
     page.get_by_role("button", name="Draw", exact=True).click()
     page.wait_for_selector(DONE)
 
@@ -350,13 +350,13 @@ def test_a_killed_process_is_told_of(opened, run):
     if not run.workers():
         pytest.skip("needs /proc")
     page = opened()
-    page.get_by_text("Best", exact=True).click()
+    page.get_by_role("radio", name="Best").check()
     drop(page, EXAMPLE.read_bytes(), "lighthouse.png")
     page.wait_for_selector('.sheet[data-draft="true"]')
     for pid in run.workers():
         kill(pid)
     expect(page.get_by_role("alert")).to_contain_text("ended unexpectedly")
-    page.get_by_text("Draft", exact=True).click()
+    page.get_by_role("radio", name="Draft").check()
     page.get_by_role("button", name="Draw", exact=True).click()
     page.wait_for_selector(DONE)
     expect(page.get_by_role("alert")).to_be_hidden()

@@ -191,11 +191,13 @@ function open(id) {
   root.dataset.running = "";
   if (!id) return start();
   work = new Work(id, page, selection);
-  let first = true;
+  let [first, busy] = [true, false];
   work.addEventListener("state", () => {
-    if (first) show(form, work.state.settings);
-    if (first) find(".wishes").open = !work.state.revision && !work.busy; // else the layers need the room
-    first = false;
+    const { settings, revision } = work.state;
+    if (first) show(form, settings);
+    // Whoever has no drawing needs the settings, whoever has one needs the room.
+    if (first || (busy && !work.busy)) find(".wishes").open = !revision && !work.busy;
+    [first, busy] = [false, work.busy];
     onState();
   });
   work.addEventListener("drawing", onDrawing);

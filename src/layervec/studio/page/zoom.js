@@ -33,7 +33,9 @@ export class Zoom {
     const after = this.sheet.getBoundingClientRect();
     this.frame.scrollLeft += after.left + across * after.width - x;
     this.frame.scrollTop += after.top + down * after.height - y;
-    this.fit.firstElementChild.textContent = `${Math.round(this.at * 100)} %`;
+    const shown = `${Math.round(this.at * 100)} %`;
+    this.fit.firstElementChild.textContent = shown;
+    this.fit.setAttribute("aria-label", `${shown}, fit into the window`);
     this.smaller.disabled = this.at <= 1;
     this.larger.disabled = this.at >= STEPS.at(-1);
   }
