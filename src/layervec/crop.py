@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from layervec import image, ramps
 from layervec.errors import InputError
 from layervec.optimize import Fit, pack
-from layervec.types import RADIAL, Bool, Drawing, Float32, Float64, Int32, Paint, Raster, Shape
+from layervec.types import RADIAL, Bool, Drawing, Float32, Float64, Int32, Outline, Paint, Raster, Shape
 
 LONGEST = 512  # px; a larger part is fitted at this size, as whole pictures are by default
 MARGIN = 8  # px of the picture around what is changed, so that nothing which moves meets the edge of the part
 LIKENESS = 0.02  # most difference between the proportions of a drawing and its picture
+SMALL_HOLE = 0.3  # of the area around it; what shows through a smaller hole belongs to the thing that has it
 SURE = 0.75  # share of a pixel from which on a shape is certain to be seen there
 
 
@@ -64,8 +66,8 @@ class Crop:
         # Pixels are areas: their centres lie half a pixel in.
         to_drawing = np.diag(1 / self.scale) @ np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
         to_drawing[:, 2] -= self.shift / self.scale + 0.5
-        size, flags = (self.width, self.height), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(cv2.warpAffine(region.astype(np.float32), to_drawing, size, flags=flags) > 0.5)
+        size, flags = (self.width, self.height), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(region.astype(np.uint8), to_drawing, size, flags=flags) > 0)
 
 
 def cut(drawing: Drawing, picture: Raster, box: Sequence[float]) -> Crop:
@@ -144,6 +146,23 @@ def seen(fit: Fit, width: int, height: int, threads: int | None = None) -> Int32
     nearest = np.zeros(int(labels.max()) + 1, dtype=np.int32)
     nearest[labels[sure]] = code[sure]
     return np.asarray(nearest[labels] - 1)
+
+
+def without_holes(fit: Fit) -> Fit:
+    """Return shapes whose small holes are closed, through which another one shows that is not around them."""
+    from layervec.curves.edit import area, controls
+
+    def closed(outline: Outline) -> Outline:
+        spans = [slice(a, b) for a, b in pairwise(outline.starts.tolist())]
+        areas = [area(controls(outline.points[span])) for span in spans]
+        kept = [span for span, size in zip(spans, areas, strict=True) if size > 0 or -size > SMALL_HOLE * max(areas)]
+        if len(kept) == len(spans):
+            return outline
+        starts = np.cumsum([0] + [span.stop - span.start for span in kept])
+        straight = [outline.straight[span.start // 3 : span.stop // 3] for span in kept]
+        return Outline(np.concatenate([outline.points[span] for span in kept]), starts, np.concatenate(straight))
+
+    return replace(fit, outlines=tuple(closed(outline) for outline in fit.outlines))
 
 
 def painted(fit: Fit, i: int) -> Paint:

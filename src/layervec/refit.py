@@ -84,10 +84,14 @@ def add_detail(
     may = part.mask(region)
     if not may.any():
         raise InputError("The region is smaller than a pixel of the picture.")
-    work = _work(drawing, part, start, may, may, threads, on_progress)
-    found = work.run(paths)
+    for uncut in (True, False):  # edges that the picture does not have only where there is nothing else to add
+        work = _work(drawing, part, start, may, may, threads, on_progress, uncut)
+        found = work.run(paths)
+        if len(found) > len(start) and work.loss(found) < work.loss(start):
+            drawing = _rebuilt(drawing, part, found, [])
+            break
     on_progress(1.0)
-    return drawing if work.loss(found) >= work.loss(start) else _rebuilt(drawing, part, found, [])
+    return drawing
 
 
 def _refitted(
@@ -123,7 +127,14 @@ def _refitted(
 
 
 def _work(
-    drawing: Drawing, part: Crop, start: Flat, may: Bool, free: Bool, threads: int | None, on_progress: OnProgress
+    drawing: Drawing,
+    part: Crop,
+    start: Flat,
+    may: Bool,
+    free: Bool,
+    threads: int | None,
+    on_progress: OnProgress,
+    uncut: bool = False,
 ) -> Touchup:
     homes = {child.id: number for number, layer in enumerate(drawing.root.layers()) for child in layer.children}
     graded = any(not isinstance(shape.paint, Solid) for shape in drawing.shapes())
@@ -133,6 +144,7 @@ def _work(
         may,
         free,
         start,
+        uncut,
         gradient_price=GRADIENT_PRICES["auto" if graded else "off"],
         palette=_palette(drawing),
         threads=threads,
@@ -170,10 +182,11 @@ def _rebuilt(drawing: Drawing, part: Crop, found: Flat, old: list[Shape]) -> Dra
         made[i] = Shape(name, outline, crop.painted(fit, i), rank, even_odd=outline.contours > 1)
     made = dict(zip(made, _ranked(drawing, list(made.values()), old), strict=True))
     changed: dict[str, list[Shape]] = {shape.id: [] for shape in old}
+    anchors = set(found.anchor[found.source < 0].tolist())
     for i, anchor in enumerate(found.anchor.tolist()):
-        if i in made and anchor >= 0:
+        if anchor >= 0 and (i in made or anchor in anchors):
             home = part.shapes[anchor]
-            changed.setdefault(home.id, [home]).append(made[i])
+            changed.setdefault(home.id, []).append(made.get(i, home))
     front = [made[i] for i in made if found.anchor[i] < 0]
     result = edit.replaced(drawing, changed)
     if front:

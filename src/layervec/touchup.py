@@ -30,6 +30,10 @@ STEPS = 16  # of the fit after each round
 LAST_STEPS = 10  # of the fit after needless nodes are gone
 TOLERANCE = 1.0  # px, how far first outlines may stray
 LEAST_UNDER = 0.05  # of a region's pixels; a shape seen in less of it does not decide where the region goes
+REACH = 2  # px, how far the smoothing of borders may let a new region grow
+CUT_SHARE = 0.1  # of the outline of a square of its area; a region that is cut along less has its own form
+CUT_CONTRAST = 0.04  # colour distance from which on a cut is an edge that the picture does not have
+LEAK = 0.05  # most change of a channel more than a pixel beyond what may change
 DROPPED_AT_ONCE = 0.2  # of the shapes too many, before the rest is judged again
 
 
@@ -38,7 +42,8 @@ class Flat:
     """Shapes of a part, back to front.
 
     fit: their outlines and paints. source: int64 [k], number of the shape that each was at first, -1 for new ones.
-    anchor: int64 [k], for new ones the shape at first that they lie right above, -1 above all; else its own number.
+    anchor: int64 [k], for new ones the shape at first whose layer they are in, right above or below it, -1 for none;
+    else its own number.
     node: int64 [k], the node of new ones in the tree of the part, else -1. moving: bool [k], what may change.
     """
 
@@ -78,7 +83,8 @@ class Touchup:
 
     pixels: float32 [h, w, c], the picture. homes: int64 [n], number of the layer of each shape at first; new shapes
     keep to the layer that is seen where they lie. may: bool [h, w], where new shapes may lie. free: bool [h, w], where
-    the picture counts; elsewhere the drawing as it was does. bases: numbers of shapes that others lie on, which go only
+    the picture counts; elsewhere the drawing as it was does. uncut: leave regions alone that the border of `may` would
+    cut off in plain sight. bases: numbers of shapes that others lie on, which go only
     where there are too many. kept: those that are never dropped.
     """
 
@@ -87,6 +93,7 @@ class Touchup:
     may: Bool
     free: Bool
     start: Flat
+    uncut: bool = False
     bases: Sequence[int] = ()
     kept: Sequence[int] = ()
     gradient_price: float = np.inf
@@ -99,8 +106,8 @@ class Touchup:
     _done: int = 0
 
     def __post_init__(self) -> None:
-        before = crop.drawn(self.start.fit, self.pixels, self.threads)
-        self.target = np.where(self.free[..., None], self.pixels, before).astype(np.float32)
+        self._before = crop.drawn(self.start.fit, self.pixels, self.threads)
+        self.target = np.where(self.free[..., None], self.pixels, self._before).astype(np.float32)
         self._planar = np.ascontiguousarray(np.moveaxis(self.target, 2, 0))
         self.tree, self.allowed = self._regions()
 
@@ -116,8 +123,7 @@ class Touchup:
                 flat = self._fitted(grown, STEPS, STEP if grown is not flat else LATER_STEP)
         if not flat.moving.any():
             return flat
-        flat = replace(flat, fit=self._thinned(flat))
-        return self._pruned(self._fitted(flat, LAST_STEPS, LATER_STEP))
+        return self._contained(self._pruned(self._fitted(self._thinned(flat), LAST_STEPS, LATER_STEP)))
 
     def loss(self, flat: Flat) -> float:
         """Squared error of a drawing, where the picture counts and what it changed elsewhere."""
@@ -127,8 +133,8 @@ class Touchup:
 
     def _regions(self) -> tuple[RegionTree, Bool]:
         """The tree of the part, in which each home is a region, and which nodes lie in one home: bool [m]."""
-        owner = crop.seen(self.start.fit, self.pixels.shape[1], self.pixels.shape[0], self.threads)
-        home = np.where(owner >= 0, np.append(self.homes, -1)[owner], -1)
+        owner, around = self._seen(self.start.fit)
+        home = 2 * np.append(self.homes, -1)[around] + (owner != around)  # what shows through a hole is a home as well
         masks = [Mask(self.may & (home == i), 1.0, 0) for i in np.unique(home[self.may])]
         rgba = np.ones((*self.target.shape[:2], 4), dtype=np.float32)
         rgba[..., : self.target.shape[2]] = self.target
@@ -137,7 +143,26 @@ class Touchup:
         for node in found.objects:
             inside[node : found.last[node]] = True
         plain = RegionTree(found.labels, found.parent, found.last, found.cost)
-        return plain, inside if inside.any() else np.ones(len(found), dtype=bool)
+        inside |= not inside.any()
+        return plain, inside & ~self._cut(plain) if self.uncut else inside
+
+    def _cut(self, regions: RegionTree) -> Bool:
+        """Tell which nodes have a good part of their border where `may` ends, and differ from what is beyond: [m]."""
+        h, w, channels = self.target.shape
+        beyond = np.zeros((h, w, channels + 2))  # sums over neighbours not in `may`: colour, its square, 1
+        around = np.concatenate([self.target, (self.target**2).sum(axis=2, keepdims=True), np.ones((h, w, 1))], axis=2)
+        around[self.may] = 0.0
+        for axis in (0, 1):
+            ahead, back = np.moveaxis(beyond, axis, 0), np.moveaxis(around, axis, 0)
+            ahead[1:] += back[:-1]
+            ahead[:-1] += back[1:]
+        beyond *= self.may[..., None]
+        sums = tree.node_sums(regions, np.concatenate([self.target, np.ones((h, w, 1)), beyond], axis=2))
+        area = sums[:, channels]
+        mean, colour = sums[:, :channels] / area[:, None], sums[:, channels + 1 : -2]
+        square, sides = sums[:, -2], sums[:, -1]
+        contrast = (mean**2).sum(axis=1) * sides - 2 * (mean * colour).sum(axis=1) + square
+        return np.asarray((sides > CUT_SHARE * 4 * np.sqrt(area)) & (contrast > CUT_CONTRAST**2 * sides))
 
     def _fitted(self, flat: Flat, steps: int, first_step: float) -> Flat:
         def on_step(step: int, _: float) -> None:
@@ -158,9 +183,11 @@ class Touchup:
         self._done += steps
         return replace(flat, fit=fit)
 
-    def _thinned(self, flat: Flat) -> Fit:
+    def _thinned(self, flat: Flat) -> Flat:
+        """Drop needless nodes of new shapes. Others have lost theirs already, and would lose more each time."""
         height, width = self.target.shape[:2]
-        return drop_nodes(flat.fit, width, height, NODE_PRICE, moving=flat.moving, threads=self.threads)
+        new = flat.node >= 0
+        return replace(flat, fit=drop_nodes(flat.fit, width, height, NODE_PRICE, moving=new, threads=self.threads))
 
     def _worth(self, flat: Flat, kept: Sequence[int]) -> Float64:
         """Squared error that dropping each shape adds; infinite for those kept, by number, and what may not move."""
@@ -187,6 +214,25 @@ class Touchup:
                 break
             flat = flat.only(np.arange(len(flat)) != weakest)
         return flat
+
+    def _contained(self, flat: Flat) -> Flat:
+        """Drop new shapes that show beyond the rim of what may change, one after another, the worst first."""
+        import cv2
+
+        rim = cv2.dilate(self.free.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        while True:
+            change = np.where(rim, 0.0, self._change(flat))
+            y, x = divmod(int(change.argmax()), change.shape[1])
+            near = [i for i in np.flatnonzero(flat.source < 0).tolist() if _spans(flat.fit.outlines[i], x, y)]
+            if change[y, x] <= LEAK or not near:
+                return flat
+            without = [flat.only(np.arange(len(flat)) != i) for i in near]
+            flat = without[int(np.argmin([self._change(left)[y, x] for left in without]))]
+
+    def _change(self, flat: Flat) -> Float32:
+        """Largest change of a channel since the start: float32 [h, w]."""
+        now = crop.drawn(flat.fit, self.pixels, self.threads)
+        return np.asarray(np.abs(now - self._before).max(axis=2))
 
     def _exchanged(self, flat: Flat, budget: int) -> Flat:
         """Add the regions that gain most, also in place of shapes that are worth less; the same value if none does."""
@@ -220,46 +266,62 @@ class Touchup:
 
     def _inserted(self, flat: Flat, nodes: Int64, new: Fit) -> Flat:
         """Draw the outlines of new regions and put them where they belong."""
-        h, w = self.target.shape[:2]
-        owner = crop.seen(flat.fit, w, h, self.threads)
+        owner, around = self._seen(flat.fit)
         stacked = arrange.stack(self.tree, nodes)
         parents = arrange.nest(self.tree, nodes)
-        under = np.empty(len(nodes), dtype=np.int64)  # index in `flat` of the shape that each goes right above
+        level, anchor = np.empty(len(nodes)), np.empty(len(nodes), dtype=np.int64)
         for i in stacked:
-            under[i] = self._under(flat, owner, int(nodes[i]))
-            if parents[i] >= 0:
-                under[i] = max(under[i], under[parents[i]])
-        order = stacked[np.argsort(under[stacked], kind="stable")]
-        masks = self._masks(flat, owner, nodes, new, under, order)
+            level[i], anchor[i] = self._above(flat, owner, around, int(nodes[i]))
+            if parents[i] >= 0 and level[parents[i]] > level[i]:
+                level[i], anchor[i] = level[parents[i]], anchor[parents[i]]
+        order = stacked[np.argsort(level[stacked], kind="stable")]
+        masks = self._masks(flat, owner, nodes, new, level, order)
         from layervec import curves
 
         outlines = pool.each(lambda mask: curves.fit(mask, TOLERANCE, SPECK_AREA), masks, self.threads)
-        return _laid_in(flat, nodes, new, under, order, outlines)
+        return _laid_in(flat, nodes, new, level, anchor, order, outlines)
 
-    def _under(self, flat: Flat, owner: Int32, node: int) -> int:
-        """The front one of the shapes seen in a region that are of the home most seen there; k where nothing is."""
-        there = owner[(self.tree.labels >= node) & (self.tree.labels < self.tree.last[node]) & self.may]
-        counts = np.bincount(there[there >= 0], minlength=len(flat))
-        if 2 * counts.sum() <= len(there):
-            return len(flat)
+    def _seen(self, fit: Fit) -> tuple[Int32, Int32]:
+        """Which shape is seen at each pixel, and which one if small holes were none: int32 [h, w], -1 for nothing."""
+        h, w = self.target.shape[:2]
+        return crop.seen(fit, w, h, self.threads), crop.seen(crop.without_holes(fit), w, h, self.threads)
+
+    def _above(self, flat: Flat, owner: Int32, around: Int32, node: int) -> tuple[float, int]:
+        """Where a region goes, as an index in `flat` and a half, and the number of the shape that it goes next to.
+
+        That is the front one of those which the region lies in and which are of the home that most of it lies in;
+        above it, or below where the region fills a hole of it. Above all, next to -1, where nothing is.
+        """
+        there = (self.tree.labels >= node) & (self.tree.labels < self.tree.last[node]) & self.may
+        counts = np.bincount(around[there & (around >= 0)], minlength=len(flat))
+        if 2 * counts.sum() <= np.count_nonzero(there):
+            return len(flat) + 0.5, -1
         home = np.append(self.homes, -1)[flat.anchor]
         main = home == max(np.unique(home), key=lambda i: int(counts[home == i].sum()))
-        return int(np.flatnonzero(main & (counts >= min(LEAST_UNDER * len(there), counts[main].max())))[-1])
+        enough = min(LEAST_UNDER * np.count_nonzero(there), counts[main].max())
+        front = int(np.flatnonzero(main & (counts >= enough))[-1])
+        fills = there & (around == front) & (owner != front)
+        below = 2 * np.count_nonzero(fills) > counts[front]
+        return front + (-0.5 if below else 0.5), int(flat.anchor[front])
 
-    def _masks(self, flat: Flat, owner: Int32, nodes: Int64, new: Fit, under: Int64, order: Int64) -> list[Bool]:
+    def _masks(self, flat: Flat, owner: Int32, nodes: Int64, new: Fit, level: Float64, order: Int64) -> list[Bool]:
         """The masks to draw for new regions: borders smoothed, and running on a little under what is painted above."""
+        import cv2
+
         count = len(flat)
         region = arrange.seen(self.tree, nodes)
-        region = np.where(self.may & (owner <= np.append(under, -1)[region]), region, -1)
+        region = np.where(self.may & (owner <= np.append(level, -1.0)[region]), region, -1)
         place = np.empty(len(nodes), dtype=np.int64)
         place[order] = np.arange(len(nodes))
         colours = np.zeros((count + len(nodes) + 1, 3, self.target.shape[2]), dtype=np.float32)  # the last is nothing
         for fit, part in ((flat.fit, slice(0, count)), (new, slice(count, -1))):
             colours[part] = ramps.premultiplied(fit.paints, fit.ramps, self.target.shape[2])
         shown = np.where(region >= 0, count + region, np.where(owner >= 0, owner, count + len(nodes))).astype(np.int32)
-        shown = settle(shown, self.target, colours, STIFFNESS, SETTLE_ROUNDS)
+        # Regions would run on through all that they suit better than what is drawn, up to where `may` ends.
+        near = cv2.dilate((region >= 0).astype(np.uint8), np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
+        shown = np.where(near, settle(shown, self.target, colours, STIFFNESS, SETTLE_ROUNDS), shown).astype(np.int32)
         # Where each thing that is seen lies: between two shapes that were there, new ones by their order.
-        height = np.concatenate([np.arange(count, dtype=np.float64), under + (place + 1.0) / (len(nodes) + 1), [-1.0]])
+        height = np.concatenate([np.arange(count, dtype=np.float64), level + 0.4 * place / len(nodes), [-1.0]])
         opaque = np.concatenate([flat.fit.paints[:, 3], new.paints[:, 3], [0.0]]) >= 1.0
         inside = np.zeros((len(nodes), count + len(nodes) + 1), dtype=bool)
         for i, node in enumerate(nodes):
@@ -286,12 +348,25 @@ def _run_on(part: Bool, above: Bool, shown: Int32) -> Bool:
     return mask
 
 
-def _laid_in(flat: Flat, nodes: Int64, new: Fit, under: Int64, order: Int64, outlines: Sequence[Outline]) -> Flat:
+def _spans(outline: Outline, x: int, y: int) -> bool:
+    """Tell whether a pixel lies among the points of an outline, or next to them."""
+    low, high = outline.points.min(axis=0) - 1.0, outline.points.max(axis=0) + 1.0
+    return bool(low[0] <= x + 0.5 <= high[0] and low[1] <= y + 0.5 <= high[1])
+
+
+def _laid_in(
+    flat: Flat,
+    nodes: Int64,
+    new: Fit,
+    level: Float64,
+    anchor: Int64,
+    order: Int64,
+    outlines: Sequence[Outline],
+) -> Flat:
     """Return the shapes with new ones between them; regions that vanished in drawing are left out."""
     drawn = np.array([i for i in order if outlines[i].contours], dtype=np.int64)
     blank = np.full(len(drawn), -1, dtype=np.int64)
     paints = Fit(tuple(outlines[i] for i in drawn), new.paints[drawn], ramps.only(new.ramps, drawn))
-    anchor = np.append(flat.anchor, -1)[under[drawn]]
-    fresh = Flat(paints, blank, anchor, nodes[drawn], np.ones(len(drawn), dtype=bool))
-    keys = np.concatenate([np.arange(len(flat)), under[drawn] + 0.5])
+    fresh = Flat(paints, blank, anchor[drawn], nodes[drawn], np.ones(len(drawn), dtype=bool))
+    keys = np.concatenate([np.arange(len(flat)), level[drawn]])
     return flat.joined(fresh).only(np.argsort(keys, kind="stable"))
