@@ -69,6 +69,7 @@ class Studio:
         self.store = Store(folder)
         self.base, self.offered = base, offered
         self.jobs = Jobs()
+        self.heavy = asyncio.Semaphore(1)  # what needs much memory in this process, one at a time
         self._desks: dict[str, Desk] = {}
 
     def desk(self, name: str) -> Desk:

@@ -16,20 +16,13 @@ from layervec.types import Drawing, LinearGradient, Outline, RadialGradient, Sha
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
 
-MOST_SIDE = 8192  # px of a PNG
+MOST_SIDE = 4096  # px of a PNG; a quarter of a GiB while it is made
 PDF_SIDE = 14400  # points; the longest side of a page that Acrobat shows
 EVEN_ODD, NONZERO = 0, 1  # ReportLab's names for fill rules are numbers
 
 
-def png(text: str, width: float, height: float, longest: int | None = None) -> bytes:
-    """Return SVG text as a PNG file with transparency, `longest` px on its longer side, by default its own size."""
-    scale = min(longest or max(width, height), MOST_SIDE) / max(width, height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return png_bytes(render_svg(text, *size, background=None))
-
-
-def thumbnail(text: str, width: float, height: float, longest: int) -> bytes:
-    """Return SVG text as a small PNG file, its longer side at most `longest` px."""
+def png(text: str, width: float, height: float, longest: int = MOST_SIDE) -> bytes:
+    """Return SVG text as a PNG file with transparency, of its own size but no side longer than `longest` px."""
     return png_bytes(render_svg(text, *fit_size(round(width), round(height), longest), background=None))
 
 

@@ -31,7 +31,7 @@ from layervec.studio.guard import Guard
 
 PAGE = {
     *("studio.js", "ask.js", "start.js", "settings.js", "work.js"),
-    *("selection.js", "inspector.js", "brush.js", "zoom.js"),
+    *("selection.js", "inspector.js", "drag.js", "brush.js", "zoom.js"),
     "studio.css",
 }
 VIEWER = {"controls.js", "drawing.js", "tree.js", "viewer.css"}
@@ -203,22 +203,23 @@ async def attach(request: Request, desk: ADesk) -> None:
 
 
 @routes.get("/works/{work}/picture")
-async def picture(desk: ADesk) -> Response:
+async def picture(studio: AStudio, desk: ADesk) -> Response:
     """Answer with the picture, decoded and encoded anew, as large as a page needs it."""
     path = desk.work.picture
     if path is None:
         raise HTTPException(404, "This work has no picture.")
-    data, kind = await asyncio.to_thread(uploads.reencoded, path)
+    async with studio.heavy:
+        data, kind = await asyncio.to_thread(uploads.reencoded, path)
     return Response(data, media_type=kind)
 
 
 @routes.get("/works/{work}/thumbnail")
 async def small(desk: ADesk) -> Response:
     """Answer with a small picture of the drawing."""
-    from layervec.studio.export import thumbnail
+    from layervec.studio import export
 
     text, drawing = desk.work.text(), desk.work.drawing()
-    data = await asyncio.to_thread(thumbnail, text, drawing.width, drawing.height, THUMBNAIL)
+    data = await asyncio.to_thread(export.png, text, drawing.width, drawing.height, THUMBNAIL)
     return Response(data, media_type="image/png")
 
 
@@ -315,16 +316,18 @@ def _check(desk: Desk, base: int, *, needs_picture: bool = False) -> None:
 
 
 @routes.get("/works/{work}/drawing.{kind}")
-async def save(kind: Literal["svg", "png", "pdf"], desk: ADesk) -> Response:
+async def save(kind: Literal["svg", "png", "pdf"], studio: AStudio, desk: ADesk) -> Response:
     """Answer with the drawing as a file to keep."""
     from layervec.studio import export
 
     text, drawing = desk.work.text(), desk.work.drawing()
-    if kind == "svg":
-        data, media = text.encode(), SVG
-    elif kind == "png":
-        data, media = await asyncio.to_thread(export.png, text, drawing.width, drawing.height), "image/png"
-    else:
-        data, media = await asyncio.to_thread(export.pdf, drawing), "application/pdf"
+    async with studio.heavy:
+        if kind == "svg":
+            data, media = text.encode(), SVG
+        elif kind == "png":
+            data = await asyncio.to_thread(export.png, text, drawing.width, drawing.height)
+            media = "image/png"
+        else:
+            data, media = await asyncio.to_thread(export.pdf, drawing), "application/pdf"
     name = quote(f"{desk.work.record.name}.{kind}", safe="")
     return Response(data, media_type=media, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})

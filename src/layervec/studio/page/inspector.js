@@ -2,10 +2,12 @@
 // Knows the selection and what edits are called; sends them by `act`, which it is given.
 
 import { layerOf } from "../viewer/drawing.js";
+import { places } from "./drag.js";
 
 const TYPING = "input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select";
 
-/** The inspector. act: { edit(wish), refit(ids, paths) }; both return promises. */
+/** The inspector. act: { edit(wish, next), refit(ids, paths) }; both return promises.
+ *  next: ids to be selected afterwards, "new" for the layers that the edit makes. */
 export class Inspector {
   constructor(panel, selection, act) {
     this.panel = panel;
@@ -110,17 +112,18 @@ export class Inspector {
 
   merge() {
     const name = this.name.value.trim() || "merged";
-    this.act.edit({ do: "merge", ids: [...this.selection.ids], name });
+    this.act.edit({ do: "merge", ids: [...this.selection.ids], name }, "new");
   }
 
   split() {
-    const [id] = this.selection.ids;
-    this.act.edit({ do: "split", id });
+    const [first] = this.selection.elements;
+    const parts = first.matches("g") ? places(first).map((part) => part.id) : [first.id];
+    this.act.edit({ do: "split", id: first.id }, parts);
   }
 
   delete() {
     const next = neighbour(this.selection.elements);
-    this.act.edit({ do: "delete", ids: [...this.selection.ids] }, next);
+    this.act.edit({ do: "delete", ids: [...this.selection.ids] }, next ? [next] : []);
   }
 
   refit() {
@@ -168,11 +171,6 @@ function colourOf(element) {
   if (!link) return fill;
   const gradient = element.ownerSVGElement.querySelector(`#${CSS.escape(link[1])}`);
   return gradient?.querySelector("stop")?.getAttribute("stop-color") ?? "#000000";
-}
-
-/** Return layers and shapes right inside an element, back to front: what a place counts. */
-function places(parent) {
-  return [...parent.children].filter(isItem);
 }
 
 function isItem(element) {

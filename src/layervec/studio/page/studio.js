@@ -2,7 +2,7 @@
 // The part of the address behind # is the work that is open; without one, a new work can be begun.
 
 import { theme, views, wipe } from "../viewer/controls.js";
-import { upload } from "./ask.js";
+import { ask, upload } from "./ask.js";
 import { Brush } from "./brush.js";
 import { Inspector } from "./inspector.js";
 import { Selection } from "./selection.js";
@@ -10,13 +10,13 @@ import { chosen, rules, show } from "./settings.js";
 import { listWorks, takeFiles } from "./start.js";
 import { telling, Work } from "./work.js";
 import { Zoom } from "./zoom.js";
-import { ask } from "./ask.js";
 
 const root = document.querySelector(".studio");
 const find = (selector) => root.querySelector(selector);
 const sheet = find(".sheet");
 const form = find(".wishes form");
-const page = { sheet, slider: find(".slider"), list: find(".layers .list"), how: find(".how"),
+const page = { sheet, onMove: (place) => change((on) => on.edit({ do: "move", ...place })),
+  slider: find(".slider"), list: find(".layers .list"), how: find(".how"),
   detail: document.querySelector("template.detail-parts") };
 const selection = new Selection();
 let work = null;
@@ -166,6 +166,8 @@ function onDrawing() {
   root.classList.add("has-drawing");
   brush.fit(...work.size);
   const { drawing } = work;
+  const [shapes, layers] = [drawing.shapes.length, drawing.layers.length];
+  find(".figures").textContent = `${shapes} shapes in ${layers} layers, ${work.kib.toFixed(work.kib < 10 ? 1 : 0)} KiB`;
   const reset = find(".reset");
   const mark = () => { reset.disabled = !drawing.hidden.size && !drawing.solo; };
   drawing.addEventListener("change", mark);
@@ -197,11 +199,17 @@ function open(id) {
     if (first) show(form, settings);
     // Whoever has no drawing needs the settings, whoever has one needs the room.
     if (first || (busy && !work.busy)) find(".wishes").open = !revision && !work.busy;
+    // A picture named when the studio was started comes undrawn.
+    if (first && !revision && !work.busy && work.state.picture && !("quality" in settings)) change((on) => on.draw(chosen(form)));
     [first, busy] = [false, work.busy];
     onState();
   });
   work.addEventListener("drawing", onDrawing);
-  work.addEventListener("lost", () => say("The studio has stopped or was started again; open the address that it has printed."));
+  work.addEventListener("lost", () => attempt(async () => {
+    await ask("about", { method: "GET" }); // tells where the studio has stopped, or was started again
+    location.hash = "";
+    setTimeout(() => say("There is no such work; it may have been deleted."));
+  }));
 }
 
 function start() {

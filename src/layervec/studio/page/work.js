@@ -1,10 +1,10 @@
 // One work: the news of it, its drawing on the sheet with tree and detail, and what is asked of the server about it.
 
 import { Detail } from "../viewer/controls.js";
-import { Drawing } from "../viewer/drawing.js";
+import { Drawing, html } from "../viewer/drawing.js";
 import { LayerTree } from "../viewer/tree.js";
-import { html } from "../viewer/drawing.js";
 import { ask } from "./ask.js";
+import { dragRows } from "./drag.js";
 
 const ROUNDS = "round ";
 
@@ -18,17 +18,27 @@ export class Work extends EventTarget {
     this.state = null;
     this.drawing = null;
     this.tree = null;
-    this.next = null; // id to be selected in the next drawing
-    this.closed = false;
-    this.news = new EventSource(this.at("events"));
-    const on = (kind, act) => this.news.addEventListener(kind, (event) => this.closed || act(JSON.parse(event.data)));
+    this.next = null; // ids to be selected in the next drawing, "new" for the layers that only it has
+    this.present = null; // number of the revision on the sheet, null for a draft
+    this.look = () => this.follow(document.visibilityState === "visible");
+    document.addEventListener("visibilitychange", this.look);
+    this.look();
+  }
+
+  /** Listen to news, or not while nobody sees them: browsers keep few connections open to one server. */
+  follow(yes) {
+    this.news?.close();
+    if (!yes) return;
+    const news = new EventSource(this.at("events"));
+    const on = (kind, act) => news.addEventListener(kind, (event) => news === this.news && act(JSON.parse(event.data)));
     on("state", (state) => this.onState(state));
-    on("drawing", (news) => this.onDrawing(news));
+    on("drawing", (drawing) => this.onDrawing(drawing));
     on("levels", ({ pictures }) => this.gallery(".levels", pictures, "simplified"));
     on("cuts", ({ pictures }) => this.gallery(".cuts", pictures, "regions"));
-    this.news.addEventListener("error", () => {
-      if (this.news.readyState === EventSource.CLOSED) this.dispatchEvent(new Event("lost"));
+    news.addEventListener("error", () => {
+      if (news === this.news && news.readyState === EventSource.CLOSED) this.dispatchEvent(new Event("lost"));
     });
+    this.news = news;
   }
 
   at(what) {
@@ -36,8 +46,9 @@ export class Work extends EventTarget {
   }
 
   close() {
-    this.closed = true;
-    this.news.close();
+    document.removeEventListener("visibilitychange", this.look);
+    this.news?.close();
+    this.news = null;
   }
 
   get busy() {
@@ -51,6 +62,8 @@ export class Work extends EventTarget {
 
   /** Put another drawing on the sheet. What was hidden, open, selected and focused stays so where it still exists. */
   onDrawing({ svg, revision, draft }) {
+    if (!draft && revision === this.present) return; // told once more after a lost connection
+    this.present = draft ? null : revision;
     const before = this.memory();
     const sheet = this.page.sheet;
     const root = parsed(svg);
@@ -73,10 +86,13 @@ export class Work extends EventTarget {
     this.restore(before);
     this.selection.follow(this.drawing, this.tree);
     if (!draft && this.next) {
-      this.selection.choose([this.next]);
+      const fresh = this.drawing.layers.map((layer) => layer.id).filter((id) => !before?.layers.has(id));
+      this.selection.choose(this.next === "new" ? fresh : this.next);
       this.next = null;
     }
+    dragRows(this.tree, () => !this.busy, (place) => this.page.onMove(place));
     this.size = [width, height];
+    this.kib = svg.length / 1024;
     this.dispatchEvent(new Event("drawing"));
   }
 
@@ -84,6 +100,7 @@ export class Work extends EventTarget {
     if (!this.tree) return null;
     const rows = [...this.tree.rows];
     return {
+      layers: new Set(this.drawing.layers.map((layer) => layer.id)),
       hidden: [...this.drawing.hidden].map((layer) => layer.id),
       solo: this.drawing.solo?.id,
       shown: this.drawing.shown < this.drawing.shapes.length ? this.drawing.shown : Infinity,
