@@ -585,6 +585,18 @@ def test_detail_is_added_where_it_was_painted(run, lighthouse):
     assert run.svg(lighthouse) == before
 
 
+def test_refit_is_cancelled_and_changes_nothing(run, lighthouse):
+    before, base = run.svg(lighthouse), run.state(lighthouse)["revision"]
+    ids = [child.id for child in svg.read(before).root.children]
+    wish = {"ids": ids, "paths": 1000, "base": base}
+    assert run.client.post(f"works/{lighthouse}/refit", json=wish).status_code == 202
+    run.until(lighthouse, lambda state: "doing" in (state["running"] or {}))
+    run.client.post(f"works/{lighthouse}/cancel")
+    state = run.finished(lighthouse)
+    assert (state["message"], state["revision"]) == ("", base)
+    assert run.svg(lighthouse) == before
+
+
 def test_refit_of_nobody_is_told_of(run, lighthouse):
     base = run.state(lighthouse)["revision"]
     wish = {"ids": ["nobody"], "paths": 4, "base": base}

@@ -290,6 +290,50 @@ def test_layers_are_merged_moved_split_and_deleted_by_keys(opened, run):
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
+def test_layers_are_dragged(opened, run):
+    work = run.drawn()
+    page = opened(work)
+    ids = [child.id for child in svg.read(run.svg(work)).root.children]
+    rows = page.locator(f"{ROW}[aria-level='1'] > .row")
+    height = rows.last.bounding_box()["height"]
+    revised(page, lambda: rows.first.drag_to(rows.last, target_position={"x": 60, "y": height - 3}))
+    assert [child.id for child in svg.read(run.svg(work)).root.children] == [ids[-1], *ids[:-1]]
+    revised(page, lambda: rows.first.drag_to(rows.last, target_position={"x": 60, "y": height / 2}))
+    children = svg.read(run.svg(work)).root.children
+    assert [child.id for child in children] == [ids[-1], *ids[:-2]]
+    assert children[0].children[-1].id == ids[-2]
+
+
+def test_a_work_that_is_not_there_is_told_of(opened, request):
+    request.node.allowed_complaints = 1  # the browser itself notes the answer that says no
+    page = opened()
+    page.evaluate("location.hash = '0123456789abcdef'")
+    expect(page.get_by_role("alert")).to_contain_text("no such work")
+    assert page.get_by_text("Drop a picture here").is_visible()
+
+
+def test_a_picture_named_at_the_start_is_drawn(browser, tmp_path):
+    (tmp_path / "squares.png").write_bytes(squares())
+    with studio(tmp_path / "works", str(tmp_path / "squares.png")) as running:
+        page = browser.new_page()
+        page.goto(running.address)
+        page.wait_for_selector(DONE)
+        page.close()
+
+
+def test_a_restart_is_told_of(browser, tmp_path):
+    with studio(tmp_path) as running:
+        page = browser.new_page()
+        page.goto(f"{running.url}#{running.drawn()}")
+        page.wait_for_selector(DONE)
+        running.close()
+        page.locator(".inspector").wait_for()
+        page.locator(f"{ROW}").first.focus()
+        page.keyboard.press("Delete")
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
+        page.close()
+
+
 def test_detail_is_painted(opened, run, lighthouse):
     page = opened(lighthouse)
     before = run.svg(lighthouse)
