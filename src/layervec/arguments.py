@@ -50,8 +50,8 @@ Examples:
   layervec report run -o photo.html
 """
 STUDIO_HELP = """\
-Open a page in the browser: drop a picture, watch it being drawn, edit its layers, save SVG, PNG or PDF. The page is
-served by this machine to this machine alone, at an address that is printed and changes at every start.
+Open a page in the browser: drop a picture, watch it being drawn, edit its layers, save SVG, PNG or PDF.
+This machine serves it to itself alone, at an address that is printed and new at every start.
 
 Examples:
   layervec studio

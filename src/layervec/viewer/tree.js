@@ -116,7 +116,11 @@ export class LayerTree {
   select(item) {
     for (const row of this.rows.values()) row.tabIndex = row === item ? 0 : -1;
     item.focus({ preventScroll: true });
-    // The list scrolls, not the page: whoever clicked the drawing wants to go on seeing it.
+    this.bring(item);
+  }
+
+  /** Scroll to a row: the list, not the page, as whoever clicked the drawing wants to go on seeing it. */
+  bring(item) {
     const line = item.firstChild.getBoundingClientRect();
     const frame = this.host.getBoundingClientRect();
     if (line.top < frame.top) this.host.scrollTop -= frame.top - line.top;

@@ -67,6 +67,8 @@ export class Selection extends EventTarget {
     this.ids = ids;
     this.mark();
     this.dispatchEvent(new Event("change"));
+    const row = this.tree?.host.querySelector("li.chosen");
+    if (row?.offsetParent) this.tree.bring(row); // the panel above has grown or shrunk
   }
 
   /** Show what is selected, in the tree and around the drawing's parts. */

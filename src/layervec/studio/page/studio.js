@@ -166,8 +166,8 @@ function onDrawing() {
   root.classList.add("has-drawing");
   brush.fit(...work.size);
   const { drawing } = work;
-  const [shapes, layers] = [drawing.shapes.length, drawing.layers.length];
-  find(".figures").textContent = `${shapes} shapes in ${layers} layers, ${work.kib.toFixed(work.kib < 10 ? 1 : 0)} KiB`;
+  const layers = drawing.layers.length;
+  find(".figures").textContent = `${layers} ${layers === 1 ? "layer" : "layers"}, ${work.kib.toFixed(work.kib < 10 ? 1 : 0)} KiB`;
   const reset = find(".reset");
   const mark = () => { reset.disabled = !drawing.hidden.size && !drawing.solo; };
   drawing.addEventListener("change", mark);
