@@ -321,3 +321,15 @@ def test_edits_of_a_read_drawing_are_those_of_the_drawing():
 def test_moving_an_item_to_where_it_is_changes_nothing():
     before = sample()
     assert svg.write(edit.move(before, "l2", *edit.place(before, "l2"))) == svg.write(before)
+
+
+def test_ids_and_ranks_of_a_strange_file_do_no_harm():
+    """Ids too long for numbers, and the largest rank that a file may have."""
+    one = Shape("s" + "9" * 5000, circle(9, 9, 5), RED, 999_999_999)
+    two = Shape("s999999999", joined(circle(20, 9, 3), circle(30, 9, 4)), RED, 5)
+    odd = Shape("s1000000000", circle(20, 20, 3), RED, 5)
+    before = svg.read(svg.write(Drawing(40, 32, Layer("root", "", (one, two, odd)))))
+    after = edit.split(before, "s999999999")
+    assert set(ids(after)) - set(ids(before)) == {"s1000000001"}
+    assert [shape.rank for shape in after.shapes()] == [3, 1, 4, 2]
+    assert svg.write(svg.read(svg.write(after))) == svg.write(after)

@@ -135,8 +135,10 @@ def seen(fit: Fit, width: int, height: int, threads: int | None = None) -> Int32
         paints = np.ones((count, 4))
         paints[:, :3] = (numbers[:, None] >> np.arange(digit, digit + 3)) & 1
         shown = raster.render(pack(fit.outlines, paints), width, height, threads=threads)[..., :3]
-        code |= ((shown > 0.5) << np.arange(digit, digit + 3)).sum(axis=2, dtype=np.int32)
-        sure &= (np.abs(shown - 0.5) > SURE - 0.5).all(axis=2)
+        for place in range(3):
+            share = shown[..., place]
+            code |= (share > 0.5).astype(np.int32) << (digit + place)
+            sure &= np.abs(share - 0.5) > SURE - 0.5
     sure &= code <= count
     if not sure.any():
         return np.minimum(code, count) - 1
@@ -149,7 +151,7 @@ def seen(fit: Fit, width: int, height: int, threads: int | None = None) -> Int32
 
 
 def without_holes(fit: Fit) -> Fit:
-    """Return shapes whose small holes are closed, through which another one shows that is not around them."""
+    """Return shapes with their small holes closed, the same value if there are none."""
     from layervec.curves.edit import area, controls
 
     def closed(outline: Outline) -> Outline:
@@ -162,7 +164,9 @@ def without_holes(fit: Fit) -> Fit:
         straight = [outline.straight[span.start // 3 : span.stop // 3] for span in kept]
         return Outline(np.concatenate([outline.points[span] for span in kept]), starts, np.concatenate(straight))
 
-    return replace(fit, outlines=tuple(closed(outline) for outline in fit.outlines))
+    outlines = tuple(closed(outline) if outline.contours > 1 else outline for outline in fit.outlines)
+    same = all(a is b for a, b in zip(outlines, fit.outlines, strict=True))
+    return fit if same else replace(fit, outlines=outlines)
 
 
 def painted(fit: Fit, i: int) -> Paint:

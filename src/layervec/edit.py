@@ -24,6 +24,7 @@ from layervec.types import Drawing, Layer, Shape
 Item: TypeAlias = Layer | Shape
 
 LONGEST_NAME = 200  # characters; no list of layers has room for more
+MOST_DIGITS = 9  # of an id that new ones follow on; longer ones are no numbers of ours
 LEAST_WEIGHT = 1e-6  # px^2, of a shape without area when colours are averaged
 
 
@@ -112,7 +113,7 @@ def split(drawing: Drawing, id: str) -> Drawing:
     """
     item, _ = _inner(drawing, id)
     if isinstance(item, Shape):
-        return replaced(drawing, {id: _islands(drawing, item)})
+        return closed(replaced(drawing, {id: _islands(drawing, item)}))
     if len(item.children) < 2:
         raise InputError(f"Layer {id} holds nothing that could be split.")
     return replaced(drawing, {id: item.children})
@@ -127,9 +128,10 @@ def closed(drawing: Drawing) -> Drawing:
 
 def fresh_ids(drawing: Drawing, letter: str) -> Iterator[str]:
     """Yield ids that the drawing does not have: a letter, "s" for shapes or "l" for layers, and rising numbers."""
-    numbers = (re.fullmatch(rf"{letter}([0-9]+)", id) for id in _ids(drawing))
+    taken = set(_ids(drawing))
+    numbers = (re.fullmatch(f"{letter}([0-9]{{1,{MOST_DIGITS}}})", id) for id in taken)
     first = max((int(number[1]) for number in numbers if number), default=0) + 1
-    return (f"{letter}{number}" for number in count(first))
+    return (id for number in count(first) if (id := f"{letter}{number}") not in taken)
 
 
 def replaced(drawing: Drawing, changed: Mapping[str, Iterable[Item]]) -> Drawing:

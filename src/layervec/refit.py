@@ -17,10 +17,11 @@ import numpy as np
 from layervec import crop, edit
 from layervec.crop import Crop
 from layervec.errors import InputError
+from layervec.insertion import Flat
 from layervec.palette import Palette
 from layervec.pipeline import FINE_BELOW
 from layervec.settings import GRADIENT_PRICES
-from layervec.touchup import Flat, Touchup
+from layervec.touchup import Touchup
 from layervec.types import Bool, Drawing, Layer, Raster, Shape, Solid
 
 MOST_PATHS = 4096  # as in `Settings`
