@@ -135,6 +135,10 @@ def test_requests_that_another_site_makes_are_refused(run):
     assert run.client.get("works", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert run.client.get("works", headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
     assert run.client.get("works", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert run.client.get("", headers=link).status_code == 200  # followed from anywhere, if it holds the token
+    assert run.client.post("works", headers=link).status_code == 403
+    assert run.client.get("", headers=link | {"Sec-Fetch-Dest": "iframe"}).status_code == 403
 
 
 def test_it_listens_on_this_machine_alone(run):
@@ -334,6 +338,46 @@ def test_bodies_that_are_no_uploads_are_small(run, work):
     answer = run.client.post(f"works/{work}/edit", content=nested, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.json()["message"]
+
+
+def test_models_are_those_that_the_studio_was_started_with():
+    from layervec.settings import Settings
+    from layervec.studio.wishes import Draw
+
+    base = Settings(segmenter_model="here", simplifier_model="there", offline=True)
+    plain = Draw().settings(base, ())
+    assert (plain.segmenter, plain.simplifier) == ("none", "classic")
+    found = Draw(objects=True, paths=32).settings(base, {"sam"})
+    assert (found.segmenter, found.segmenter_model, found.simplifier, found.paths) == ("sam", "here", "classic", 32)
+    paper = Draw(preset="paper").settings(base, {"sam"})
+    assert (paper.segmenter, paper.simplifier) == ("sam", "classic")
+    paper = Draw(preset="paper").settings(base, {"sam", "sds"})
+    assert (paper.simplifier, paper.simplifier_model, paper.offline) == ("sds", "there", True)
+
+
+def test_objects_are_found_after_a_draft(tmp_path):
+    pytest.importorskip("onnx", reason="needs onnx, which makes a tiny model")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    from test_sam_onnx import save_decoder, save_encoder
+
+    model = tmp_path / "model"
+    model.mkdir()
+    save_encoder(model / "encoder.onnx")
+    save_decoder(model / "decoder.onnx")
+    with studio(tmp_path / "works", "--segmenter-model", str(model)) as running:
+        assert running.client.get("about").json()["offered"] == ["sam"]
+        work = running.upload(squares())
+        running.draw(work, objects=True)
+        doing = []
+        for kind, value in running.events(work):
+            if kind == "state":
+                if value["running"] is None:
+                    break
+                doing.append(value["running"].get("doing"))
+        assert value["message"] == ""
+        assert "finding objects" in doing
+        assert doing.index("simplifying") < doing.index("finding objects")
+        assert "data-object" in running.svg(work)
 
 
 # Jobs
@@ -788,6 +832,15 @@ def test_wrong_words_are_told_of_in_a_sentence(tmp_path, words, told, capsys):
 
     assert main(["studio", "--no-browser", "--folder", str(tmp_path), *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_without_the_extra_it_is_named(tmp_path, capsys, monkeypatch):
+    from layervec.cli import main
+    from layervec.models import machine
+
+    monkeypatch.setattr(machine, "installed", lambda name: name != "uvicorn")
+    assert main(["studio", "--no-browser", "--folder", str(tmp_path)]) == 2
+    assert 'needs uvicorn: pip install "layervec[studio]"' in capsys.readouterr().err
 
 
 def test_a_taken_port_is_told_of(run, tmp_path, capsys):

@@ -77,12 +77,18 @@ class Guard:
             return _refused("Requests of other pages are not answered.")
         if scope["method"] not in READING and not origins:
             return _refused("A request that changes something must say where it comes from.")
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not _followed(scope, headers):
             return _refused("Requests of other pages are not answered.")
         token, slash, _ = scope["path"][1:].partition("/")
         if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token):
             return _refused("Open the address that `layervec studio` has printed; it changes at every start.")
         return None if slash else _refused("The address ends in a slash.", 404)
+
+
+def _followed(scope: Scope, headers: Headers) -> bool:
+    """Tell whether somebody has followed a link, as from a terminal in a page; the answer gets a tab of its own."""
+    wanted = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return scope["method"] == "GET" and wanted == ("navigate", "document")
 
 
 def _refused(sentence: str, status: int = 403) -> Response:

@@ -114,10 +114,11 @@ class _Slot:
         if self._process is not None and self._process.returncode is None:
             return
         self.ready = False
-        self._process = await asyncio.create_subprocess_exec(
-            *COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=MOST_LINE
-        )
+        self._process = None
         with suppress(EOFError, OSError):
+            self._process = await asyncio.create_subprocess_exec(
+                *COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=MOST_LINE
+            )
             await self._receive()
             self.ready = True
         self.tried.set()
@@ -144,15 +145,15 @@ class _Slot:
         self._kill()
 
     async def _send(self, message: dict[str, Any]) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
+        if self._process is None or self._process.stdin is None:
+            raise EOFError
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         await self._process.stdin.drain()
 
     async def _receive(self) -> dict[str, Any]:
         """Return the next piece of news. EOFError where the process has ended."""
-        assert self._process is not None
-        assert self._process.stdout is not None
+        if self._process is None or self._process.stdout is None:
+            raise EOFError
         line = await self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise EOFError
@@ -160,7 +161,11 @@ class _Slot:
         return news
 
     async def _obituary(self) -> dict[str, Any]:
-        assert self._process is not None
+        if self._process is None:
+            return {
+                "kind": "failed",
+                "message": "No process could be started to work on this, perhaps for lack of memory.",
+            }
         self._kill()
         code = await self._process.wait()
         how = f"signal {-code}" if code < 0 else f"code {code}"

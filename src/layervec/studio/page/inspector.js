@@ -4,7 +4,7 @@
 import { layerOf } from "../viewer/drawing.js";
 import { places } from "./drag.js";
 
-const TYPING = "input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select";
+const FIELDS = "input, select, textarea"; // which have their own keys
 
 /** The inspector. act: { edit(wish, next), refit(ids, paths) }; both return promises.
  *  next: ids to be selected afterwards, "new" for the layers that the edit makes. */
@@ -28,6 +28,11 @@ export class Inspector {
       this.rename();
     });
     this.name.addEventListener("change", () => this.rename());
+    this.name.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      this.name.value = this.selection.elements[0]?.dataset.name ?? ""; // before it is left, which would rename
+      this.name.blur();
+    });
     this.colour.addEventListener("input", () => this.preview());
     this.colour.addEventListener("change", () => this.recolour());
     const { forward, backward, up, merge, split, delete: remove, refit } = this.buttons;
@@ -131,7 +136,7 @@ export class Inspector {
   }
 
   onKey(event) {
-    if (!this.enabled || !this.selection.ids.size || event.target.closest?.(TYPING)) return;
+    if (!this.enabled || !this.selection.ids.size || event.target.closest?.(FIELDS)) return;
     const command = event.ctrlKey || event.metaKey;
     const { forward, backward, up, merge, split } = this.buttons;
     const press = (button) => button.disabled || button.click();

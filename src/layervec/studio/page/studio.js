@@ -201,6 +201,7 @@ function open(id) {
     if (first || (busy && !work.busy)) find(".wishes").open = !revision && !work.busy;
     // A picture named when the studio was started comes undrawn.
     if (first && !revision && !work.busy && work.state.picture && !("quality" in settings)) change((on) => on.draw(chosen(form)));
+    if (busy && !work.busy) document.querySelector(".said").textContent = revision ? "Done" : "Ended without a drawing";
     [first, busy] = [false, work.busy];
     onState();
   });
