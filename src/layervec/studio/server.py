@@ -205,11 +205,10 @@ async def attach(request: Request, desk: ADesk) -> None:
 @routes.get("/works/{work}/picture")
 async def picture(studio: AStudio, desk: ADesk) -> Response:
     """Answer with the picture, decoded and encoded anew, as large as a page needs it."""
-    path = desk.work.picture
-    if path is None:
+    if desk.work.picture is None:
         raise HTTPException(404, "This work has no picture.")
     async with studio.heavy:
-        data, kind = await asyncio.to_thread(uploads.reencoded, path)
+        data, kind = await asyncio.to_thread(uploads.shown, desk.work)
     return Response(data, media_type=kind)
 
 
@@ -251,7 +250,8 @@ async def refit(wish: wishes.Refit, studio: AStudio, desk: ADesk) -> None:
     """Fit some layers anew."""
     async with desk.lock:
         _check(desk, wish.base, needs_picture=True)
-        message = {"do": "refit", "svg": desk.work.text(), "ids": wish.ids, "paths": wish.paths}
+        picture = await _to_fit(studio, desk)
+        message = {"do": "refit", **picture, "svg": desk.work.text(), "ids": wish.ids, "paths": wish.paths}
         await studio.start(desk, message, "refit")
 
 
@@ -272,11 +272,17 @@ async def detail(
         used_up = partial(mask.unlink, missing_ok=True)
         try:
             await asyncio.to_thread(uploads.picture_facts, mask, "The mask")
-            message = {"do": "detail", "svg": desk.work.text(), "mask": str(mask), "paths": paths}
+            picture = await _to_fit(studio, desk)
+            message = {"do": "detail", **picture, "svg": desk.work.text(), "mask": str(mask), "paths": paths}
             await studio.start(desk, message, "detail", used_up)
         except BaseException:
             used_up()
             raise
+
+
+async def _to_fit(studio: Studio, desk: Desk) -> dict[str, str]:
+    async with studio.heavy:
+        return {"picture": str(await asyncio.to_thread(uploads.to_fit, desk.work))}
 
 
 @routes.post("/works/{work}/edit", status_code=204)

@@ -14,10 +14,13 @@ from pathlib import Path
 from fastapi import Request
 
 from layervec.errors import InputError
-from layervec.studio.works import PictureFacts, Store, Work
+from layervec.files import write_atomic
+from layervec.studio.works import FITTED, SHOWN, PictureFacts, Store, Work
 
 MOST_PIXELS = 64_000_000  # of a picture; decoded it takes a quarter of a GiB
 SHOWN_LONGEST = 1600  # px of the picture beside the drawing
+FIT_LONGEST = 1024  # px of the picture that parts are fitted to; twice what whole drawings are
+PNG = b"\x89PNG"
 PROPORTIONS = 0.02  # how far those of a picture may be off its drawing's
 
 
@@ -85,11 +88,31 @@ def attach(work: Work, file: Path) -> None:
     work.attach(file, facts)
 
 
-def reencoded(path: Path) -> tuple[bytes, str]:
-    """Return a picture decoded and encoded anew, as large as a page needs it, and its content type."""
-    from layervec.image import open_picture
+def shown(work: Work) -> tuple[bytes, str]:
+    """Return a work's picture decoded and encoded anew, as large as a page needs it, and its content type.
+
+    InputError where it cannot be decoded.
+    """
+    _prepare(work)
+    data = (work.folder / SHOWN).read_bytes()
+    return data, "image/png" if data.startswith(PNG) else "image/jpeg"
+
+
+def to_fit(work: Work) -> Path:
+    """Return the file of a work's picture as small as parts are fitted to. InputError where it cannot be decoded."""
+    _prepare(work)
+    return work.folder / FITTED
+
+
+def _prepare(work: Work) -> None:
+    """Decode a work's picture, once, and keep what pages and edits need of it."""
+    if (work.folder / SHOWN).exists() and (work.folder / FITTED).exists():
+        return
+    if work.picture is None:
+        raise InputError("This work has no picture.")
+    from layervec.image import fit_size, open_picture, resize, save_png
     from layervec.report_page import picture_address
 
-    address = picture_address(open_picture(path.read_bytes(), SHOWN_LONGEST).raster)
-    kind, _, data = address.removeprefix("data:").partition(";base64,")
-    return base64.b64decode(data), kind
+    raster = open_picture(work.picture.read_bytes(), SHOWN_LONGEST).raster
+    save_png(work.folder / FITTED, resize(raster, *fit_size(raster.width, raster.height, FIT_LONGEST)).pixels)
+    write_atomic(work.folder / SHOWN, base64.b64decode(picture_address(raster).partition(",")[2]))

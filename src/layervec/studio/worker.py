@@ -26,12 +26,12 @@ from layervec.errors import InputError
 if TYPE_CHECKING:
     from layervec.events import Event
     from layervec.settings import Settings
-    from layervec.types import Drawing, Raster, RegionTree
+    from layervec.types import Bool, Drawing, Raster, RegionTree
 
 SMALL = 160  # px; levels and cuts as the page shows them
 CUTS = (4, 16, 64)  # regions
 APART = 0.05  # s between two lines about progress: more than a page can show
-FIT_LONGEST = 1024  # px of a picture that parts are fitted to; twice what whole drawings are
+PAINTED = 0.5  # alpha from which a pixel of a mask counts
 SCALE = 0.9  # of the bar for a drawing after a draft that came first
 
 
@@ -108,14 +108,13 @@ class Worker:
 
     def _detail(self, job: dict[str, Any]) -> str:
         from layervec import svg
-        from layervec.image import open_picture, resize
         from layervec.refit import add_detail
 
         drawing = svg.read(job["svg"])
-        mask = resize(open_picture(job["mask"]).raster, math.ceil(drawing.width), math.ceil(drawing.height))
-        region = mask.pixels[..., 3] * mask.pixels[..., :3].max(axis=2) >= 0.5
-        picture = _opened(job["picture"])
-        return svg.write(add_detail(drawing, picture, region, paths=job["paths"], on_progress=self._part))
+        added = add_detail(
+            drawing, _opened(job["picture"]), _region(job["mask"], drawing), paths=job["paths"], on_progress=self._part
+        )
+        return svg.write(added)
 
     def _part(self, done: float) -> None:
         """Tell how far fitting a part is."""
@@ -203,24 +202,41 @@ def _is_slow(settings: Settings) -> bool:
     return settings.simplifier != "classic" or settings.segmenter != "none"
 
 
+def _region(mask: str, drawing: Drawing) -> Bool:
+    """Return a painted mask, opaque where it counts, in the drawing's own pixels: bool [h, w]."""
+    import cv2
+    import numpy as np
+
+    from layervec.image import open_picture
+
+    painted = (open_picture(Path(mask).read_bytes()).raster.pixels[..., 3] >= PAINTED).astype(np.uint8)
+    size = math.ceil(drawing.width), math.ceil(drawing.height)
+    return np.asarray(cv2.resize(painted, size, interpolation=cv2.INTER_NEAREST)).astype(np.bool_)
+
+
 @lru_cache(maxsize=1)
 def _opened(path: str) -> Raster:
     """Return a work's picture; edits of one work follow one another."""
     from layervec.image import open_picture
 
-    return open_picture(Path(path).read_bytes(), FIT_LONGEST).raster
+    return open_picture(Path(path).read_bytes()).raster
 
 
 def _warm_up() -> None:
-    """Load every kernel by drawing something small, so that the first picture need not wait for that."""
+    """Load every kernel by drawing something small, so that neither the first picture nor the first edit waits."""
     import numpy as np
 
+    from layervec.image import load
     from layervec.pipeline import vectorize
+    from layervec.refit import add_detail, refit
     from layervec.settings import Settings
 
     rows, columns = np.mgrid[:48, :48]
     rings = ((np.hypot(rows - 24, columns - 20) / 6).astype(int) % 3 * 100).astype(np.uint8)
-    vectorize(rings, Settings(paths=12, quality="draft", levels_count=3))
+    drawing = vectorize(rings, Settings(paths=4, quality="draft", levels_count=3)).drawing
+    with suppress(InputError):  # a drawing too plain for more says so, once all is loaded
+        refit(drawing, load(rings), [drawing.root.children[-1].id], paths=6)
+        add_detail(drawing, load(rings), np.ones(rings.shape, dtype=np.bool_), paths=4)
 
 
 def main() -> None:

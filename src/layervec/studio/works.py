@@ -1,7 +1,7 @@
 """Works on disk: a picture, the drawings made of it in their order, and which of them is the present one.
 
     FOLDER/0123456789abcdef/work.json    name, settings, revisions
-    FOLDER/0123456789abcdef/picture      the bytes that were uploaded
+    FOLDER/0123456789abcdef/picture      the bytes that were uploaded; shown, fitted: the same made smaller
     FOLDER/0123456789abcdef/1.svg ...    every drawing, for undo and redo
 
 Names of folders and files are made here and never by a browser. Drawings are written before the record that tells of
@@ -27,6 +27,7 @@ from layervec.types import Drawing
 
 ID = re.compile("[0-9a-f]{16}")
 RECORD, PICTURE = "work.json", "picture"
+MADE_OF_PICTURE = SHOWN, FITTED = "shown", "fitted"  # see uploads.py
 MOST_REVISIONS = 100  # drawings kept of a work; a hundred steps back is more than anybody takes
 MOST_WORKS = 500  # in a folder
 MOST_NAME = 120  # characters
@@ -119,6 +120,8 @@ class Work:
 
     def attach(self, picture: Path, facts: PictureFacts) -> None:
         """Take over the file of a picture."""
+        for name in MADE_OF_PICTURE:
+            (self.folder / name).unlink(missing_ok=True)
         picture.replace(self.folder / PICTURE)
         self._write(picture=facts)
 

@@ -74,6 +74,7 @@ document.addEventListener("keydown", (event) => {
 // Looking.
 
 views(sheet, [...root.querySelectorAll(".views input")]);
+for (const radio of root.querySelectorAll(".views input")) radio.addEventListener("change", () => showPicture());
 wipe(sheet, find(".wipe"));
 theme(find(".theme"));
 new Zoom(find(".frame"), sheet, { smaller: find(".zooms .out"), fit: find(".zooms .fit"), larger: find(".zooms .in") });
@@ -112,6 +113,13 @@ find(".lacking input").addEventListener("change", (event) => attempt(async () =>
 
 // Showing a work's state.
 
+/** Ask for the picture once it is of use: while its first drawing is made, decoding it as well would only delay that. */
+function showPicture() {
+  const img = find(".before img");
+  const wanted = work?.state?.revision || sheet.dataset.view === "compare";
+  if (wanted && work?.state?.picture && !img.getAttribute("src")) img.src = work.at("picture");
+}
+
 function onState() {
   const { name, picture, running, undo, redo, message, revision } = work.state;
   document.title = `${name} · layervec studio`;
@@ -131,13 +139,12 @@ function onState() {
     if (revision) link.href = work.at(`drawing.${link.dataset.kind}`);
     else link.removeAttribute("href");
   }
-  const img = find(".before img");
-  if (picture && !img.getAttribute("src")) img.src = work.at("picture");
   find(".lacking").hidden = Boolean(picture) || !revision;
   find(".draw").disabled = Boolean(running) || !picture;
   find(".draw").textContent = revision ? "Draw again" : "Draw";
   find(".paint").disabled = Boolean(running) || !picture || !revision;
   if (find(".paint").disabled) brush.on(false);
+  showPicture();
   inspector.enable(!running && Boolean(revision), Boolean(picture));
   progress(running);
   if (message) say(message);
