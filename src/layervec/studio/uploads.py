@@ -59,11 +59,12 @@ def picture_facts(file: Path, name: str) -> PictureFacts:
 
     data = file.read_bytes()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # about size and metadata; what matters is checked below
             warnings.simplefilter("ignore")
             with Image.open(file, formats=decode.FORMATS) as image:
                 width, height = image.size
-                turned = decode.orientation(image) >= 5
+                # In a PNG, looking for what does not stand before the pixels would decode them.
+                turned = (image.format != "PNG" or "exif" in image.info) and decode.orientation(image) >= 5
     except Image.DecompressionBombError as error:
         raise InputError(
             f"{name} is too large: at most {MOST_PIXELS // 10**6} million pixels are drawn here."

@@ -1,8 +1,8 @@
 """What a process of the studio does: draw a picture, fit parts of a drawing anew, add detail.
 
 A line of JSON on stdin is a job or the wish to cancel it, a line on stdout is news of it; see `Job` and jobs.py. A job
-ends with one line of kind `done`, `failed` or `cancelled`. Pictures of unknown origin are decoded here, so that one
-that ends a decoder ends no more than this process. Writes no files; ends when the server that started it does.
+ends with one line of kind `done`, `failed` or `cancelled`. Pictures of unknown origin are decoded here first, so
+that one that ends a decoder ends no more than this process. Writes no files; ends when the server that started it does.
 """
 
 from __future__ import annotations

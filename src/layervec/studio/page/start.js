@@ -41,7 +41,7 @@ export async function listWorks(section, onDelete) {
 
 function entry(work, onDelete) {
   const address = `works/${work.id}`;
-  const shown = work.revision ? `${address}/thumbnail?${work.revision}` : work.size ? `${address}/picture` : "";
+  const shown = work.revision ? `${address}/thumbnail?${work.revision}` : "";
   const picture = html("img", { alt: "", loading: "lazy" });
   if (shown) picture.src = shown;
   const told = `${new Date(work.created * 1000).toLocaleDateString()}${work.revision ? "" : ", not drawn yet"}`;

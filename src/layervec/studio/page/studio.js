@@ -74,7 +74,6 @@ document.addEventListener("keydown", (event) => {
 // Looking.
 
 views(sheet, [...root.querySelectorAll(".views input")]);
-for (const radio of root.querySelectorAll(".views input")) radio.addEventListener("change", () => showPicture());
 wipe(sheet, find(".wipe"));
 theme(find(".theme"));
 new Zoom(find(".frame"), sheet, { smaller: find(".zooms .out"), fit: find(".zooms .fit"), larger: find(".zooms .in") });
@@ -113,11 +112,14 @@ find(".lacking input").addEventListener("change", (event) => attempt(async () =>
 
 // Showing a work's state.
 
-/** Ask for the picture once it is of use: while its first drawing is made, decoding it as well would only delay that. */
+/** Ask for the picture once it was drawn: while its first drawing is made, decoding it as well would only delay that. */
 function showPicture() {
   const img = find(".before img");
-  const wanted = work?.state?.revision || sheet.dataset.view === "compare";
-  if (wanted && work?.state?.picture && !img.getAttribute("src")) img.src = work.at("picture");
+  const there = Boolean(work?.state?.revision && work.state.picture);
+  if (there && !img.getAttribute("src")) img.src = work.at("picture");
+  const compare = find('.views [value="compare"]');
+  compare.disabled = !there;
+  if (!there && compare.checked) find('.views [value="drawing"]').click();
 }
 
 function onState() {
