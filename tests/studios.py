@@ -18,6 +18,7 @@ from layervec import image
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lighthouse.png"
 QUICK = {"quality": "draft", "paths": 16}
+STAGES = ["load", "simplify", "tree", "arrange", "refine", "write"]
 LONGEST_WAIT = 120  # s; a slow machine that compiles kernels first
 
 
@@ -82,7 +83,9 @@ class Running:
         with self.client.stream("GET", f"works/{work}/events") as answer:
             assert answer.status_code == 200
             kind = ""
-            for line in answer.iter_lines():
+            end = time.monotonic() + LONGEST_WAIT
+            for line in answer.iter_lines():  # at least a heartbeat now and then
+                assert time.monotonic() < end, "nothing that was waited for has come"
                 if line.startswith("event: "):
                     kind = line[7:]
                 elif line.startswith("data: "):
@@ -90,16 +93,19 @@ class Running:
 
     def until(self, work, holds):
         """Return the first state of which `holds` is true."""
-        end = time.monotonic() + LONGEST_WAIT
         events = self.events(work)
         try:
             for kind, value in events:
-                assert time.monotonic() < end, value
                 if kind == "state" and holds(value):
                     return value
         finally:
             events.close()
         raise AssertionError("the stream has ended")
+
+    def reached(self, work, stage):
+        """Wait until a run is in this stage or, as news may be overtaken, in a later one."""
+        later = STAGES[STAGES.index(stage) :]
+        return self.until(work, lambda state: (state["running"] or {}).get("stage") in later)
 
     def finished(self, work):
         """Return the state in which nothing is done any more."""

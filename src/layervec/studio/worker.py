@@ -126,10 +126,10 @@ class Worker:
         if self._cancelled.is_set():
             raise _Cancelled
 
-    def progress(self, done: float, doing: str, **facts: object) -> None:
-        """Tell how far a job is, 0..1, and what it does; not more often than anybody can see."""
+    def progress(self, done: float, doing: str, *, turn: bool = False, **facts: object) -> None:
+        """Tell how far a job is, 0..1, and what it does; no more often than anybody can see, but at every turn."""
         now = time.monotonic()
-        if now - self._told >= APART or "stage" in facts:
+        if turn or now - self._told >= APART:
             self._told = now
             self._tell("progress", done=round(done, 4), doing=doing, **facts)
 
@@ -161,8 +161,8 @@ class _News:
         if event.psnr is not None:
             self._facts |= {"psnr": round(event.psnr, 2), "paths": event.paths, "round": event.round}
         done = self._start + whole(event, self._shares) * (self._end - self._start)
-        facts = self._facts if event.done not in (0.0, 1.0) else self._facts | {"stage": event.stage}
-        self._worker.progress(done, WORDS[event.stage], **facts)
+        turn = event.done in (0.0, 1.0)
+        self._worker.progress(done, WORDS[event.stage], turn=turn, stage=event.stage, **self._facts)
         if event.value is None:
             return
         if event.stage == "simplify":
