@@ -119,6 +119,17 @@ def test_a_larger_budget_adds_to_a_smaller_one() -> None:
     np.testing.assert_array_equal(many[1][:5], few[1])
 
 
+def test_only_nodes_that_may_be_picked_are() -> None:
+    picture = scenery()
+    found = built(picture)
+    may = np.arange(len(found)) % 2 == 0
+    chooser = choose.Chooser(found, picture, may=may)
+    while len(chooser.picked) < 8 and chooser.pick():
+        pass
+    assert len(chooser.picked) == 8
+    assert may[chooser.picked].all()
+
+
 def test_flat_pictures_need_one_shape() -> None:
     pixels = np.full((30, 40, 3), 0.3, np.float32)
     nodes, paints, _ = choose.choose(built(pixels), pixels, 50)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layervec import Settings, ramps, vectorize
-from layervec.types import LINEAR, LinearGradient, Ramps, Solid
+from layervec.types import LINEAR, LinearGradient, RadialGradient, Ramps, Solid, Stop
 
 
 def sums(pixels):
@@ -26,6 +26,18 @@ def ramped(h, w, angle, low, high, noise=0.0):
     t = (t - t.min()) / np.ptp(t)
     pixels = np.asarray(low) + t[..., None] * (np.asarray(high) - np.asarray(low))
     return pixels + np.random.default_rng(0).normal(0, noise, pixels.shape)
+
+
+def test_rows_of_paints_are_those_paints():
+    stops = (Stop(0.25, 0.5, 0.25, 1), Stop(0.5, 0, 1, 0.75), Stop(1, 1, 1, 0))
+    paints = [
+        Solid(0.25, 0.5, 1, 0.5),
+        LinearGradient((1, 2), (3, 5), stops, 0.5),
+        RadialGradient((4, 5), 6, stops[:2]),
+    ]
+    flat, found = ramps.rows(paints)
+    assert [ramps.paint(flat, found, i) for i in range(3)] == paints
+    assert ramps.rows(paints[:1])[1] is None
 
 
 @settings(max_examples=40, deadline=None)

@@ -8,6 +8,7 @@ from pictures import canvas, circle, polygon, star_nodes
 
 from layervec import raster
 from layervec.curves import flatten
+from layervec.economy import drop_nodes
 from layervec.optimize import Fit, optimize, pack, solve_colours
 from layervec.types import Outline
 
@@ -198,6 +199,14 @@ def test_shapes_that_may_not_move_do_not() -> None:
     found = optimize(start, target_of(truth), 20, moving=np.array([True, False, True]))
     np.testing.assert_array_equal(found.outlines[1].points, start.outlines[1].points)
     assert distance(found.outlines[2], start.outlines[2]) > 0.1
+
+
+def test_shapes_that_may_not_lose_nodes_do_not() -> None:
+    start = on_ground(circle(30, 30, 14, segments=24), circle(60, 40, 12, segments=24))
+    found = drop_nodes(start, 96, 72, 0.65, moving=np.array([False, False, True]))
+    assert found.outlines[1] is start.outlines[1]
+    assert found.outlines[2].segments < 12
+    assert drop_nodes(start, 96, 72, 0.65, moving=np.zeros(3, dtype=bool)) is start
 
 
 def test_hidden_shapes_do_not_move_far() -> None:
