@@ -62,6 +62,15 @@ Examples:
   layervec report run                              writes run/report.html
   layervec report run -o photo.html
 """
+STUDIO_HELP = """\
+Open a page in the browser: drop a picture, watch it being drawn, edit its layers, save SVG, PNG or PDF.
+This machine serves it to itself alone, at an address that is printed and new at every start.
+
+Examples:
+  layervec studio
+  layervec studio photo.jpg
+  layervec studio drawing.svg --no-browser         an SVG that layervec made, to go on with
+"""
 MODELS_HELP = """\
 List what is there for the options that need a model, and how to get the rest. Fetches nothing.
 
@@ -118,6 +127,17 @@ class Batch:
 class Models:
     """What `layervec models` was asked for: the models that these settings name."""
 
+    drawing: Settings
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What `layervec studio` was asked for. folder: where works are kept, None: the usual place. port 0: any free."""
+
+    file: Path | None
+    port: int
+    no_browser: bool
+    folder: Path | None
     drawing: Settings
 
 
@@ -196,6 +216,15 @@ def report(words: Sequence[str]) -> Report:
     """Return what `layervec report` was asked for. Raises InputError; SystemExit(0) after showing help."""
     found = _report_parser().read(words)
     return Report(folder=found.folder, html=found.output)
+
+
+def studio(words: Sequence[str]) -> Studio:
+    """Return what `layervec studio` was asked for. Raises InputError; SystemExit(0) after showing help."""
+    parser = _studio_parser()
+    found = parser.read(words)
+    if not 0 <= found.port <= 65535:
+        raise InputError(f"--port should be 0 to 65535, not {found.port}.")
+    return Studio(found.file, found.port, found.no_browser, found.folder, _settings(parser, found, []))
 
 
 def models(words: Sequence[str]) -> Models:
@@ -367,6 +396,27 @@ def _add_settings(parser: _Parser) -> None:
             _add_setting(section, f"{name}.{part}", its)
 
 
+def _studio_parser() -> _Parser:
+    parser = _Parser("layervec studio", "[FILE] [OPTIONS]", STUDIO_HELP)
+    parser.add_name("file", "FILE", "A picture to draw, or a drawing to go on with.", needed=False)
+    options = parser.add_argument_group("options")
+    options.add_argument(
+        *("--port",), metavar="NUMBER", type=_reader(int), default=0, help="The port to serve at. (default: any free)"
+    )
+    options.add_argument("--no-browser", action="store_true", help="Only print the address; open no browser.")
+    options.add_argument(
+        *("--folder",),
+        metavar="FOLDER",
+        type=Path,
+        help="Where pictures and drawings are kept. (default: layervec/studio in the user's folder for data)",
+    )
+    for name in MODEL_SETTINGS:
+        _add_setting(options, name, Settings.model_fields[name])
+    _add_config(options)
+    parser.add_help_to(options)
+    return parser
+
+
 def _add_config(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--config",
@@ -487,11 +537,15 @@ class _Parser(argparse.ArgumentParser):
         self._group_of_names = self.add_argument_group("arguments")
         self._names: list[argparse.Action] = []
 
-    def add_name(self, name: str, shown: str, text: str, kind: Callable[[str], object] = Path) -> None:
-        """Add a path that must be given, by its place."""
-        action = self._group_of_names.add_argument(name, metavar=shown, type=kind, help=text)
-        action.required = False  # checked by `read`, which looks for unknown options first
-        self._names.append(action)
+    def add_name(
+        self, name: str, shown: str, text: str, kind: Callable[[str], object] = Path, *, needed: bool = True
+    ) -> None:
+        """Add a path, by its place."""
+        nargs = None if needed else "?"
+        action = self._group_of_names.add_argument(name, metavar=shown, type=kind, help=text, nargs=nargs)
+        if needed:
+            action.required = False  # checked by `read`, which looks for unknown options first
+            self._names.append(action)
 
     def add_help_to(self, group: argparse._ArgumentGroup) -> None:
         """Let a group end with the option that shows the help."""

@@ -41,6 +41,7 @@ commands:
   batch IN -o OUT          do so for a folder, a pattern or a list of pictures
   score OUT.svg IMAGE      measure how close an SVG comes to a picture
   report FOLDER            write a page about a run that was kept by --workdir
+  studio [FILE]            open a page in the browser to draw, look and edit
   models                   list what is there for options that need a model
 
 options:
@@ -86,6 +87,8 @@ def _run(words: Sequence[str]) -> int:
         _score(rest)
     elif command == "report":
         _report(rest)
+    elif command == "studio":
+        _studio(rest)
     elif command == "models":
         _models(rest)
     elif command in ("-h", "--help", "help"):
@@ -318,6 +321,18 @@ def _print_table(figures: Score) -> None:
     for name, value in figures.table():
         table.add_row(Text(name), Text(value))
     Console(file=sys.stdout).print(table)
+
+
+# studio
+
+
+def _studio(words: Sequence[str]) -> None:
+    from layervec import arguments
+
+    asked = arguments.studio(words)
+    from layervec.studio.command import run
+
+    run(asked)
 
 
 # models

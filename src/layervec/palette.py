@@ -72,16 +72,25 @@ def given(text: str) -> Palette:
     Colours are #rgb, #rrggbb or CSS names. A file has one colour a line, or is a GIMP palette (.gpl); empty lines and
     lines that start with `# ` mean nothing. Raises InputError.
     """
-    words = [word.strip() for word in text.split(",")]
-    colours = [_colour(word) for word in words]
-    known = [colour for colour in colours if colour is not None]
-    if len(known) == len(words):
-        return _palette(known, "The palette")
-    path = Path(text)
-    if not known and len(words) == 1 and not text.startswith("#"):
-        return _palette(list(_of_file(path)), text)
-    wrong = words[colours.index(None)]
+    found = listed(text)
+    if found is not None:
+        return found
+    words = _words(text)
+    wrong = next(word for word in words if _colour(word) is None)
+    if len(words) == 1 and not text.startswith("#"):
+        return _palette(list(_of_file(Path(text))), text)
     raise InputError(f"The palette has {wrong!r}, which is no colour such as #e63946, #fff or navy.")
+
+
+def listed(text: str) -> Palette | None:
+    """Return the palette of colours with commas between them, None where a word is no colour. Reads no file."""
+    colours = [_colour(word) for word in _words(text)]
+    known = [colour for colour in colours if colour is not None]
+    return _palette(known, "The palette") if len(known) == len(colours) else None
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
 
 
 def _palette(colours: list[tuple[int, int, int]], name: str) -> Palette:

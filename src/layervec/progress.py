@@ -56,7 +56,7 @@ class Progress:
 
     def __init__(self, settings: Settings, *, bar: bool = True, lines: bool = False) -> None:
         self._rounds = settings.paper.rounds if settings.preset == "paper" else EFFORTS[settings.quality].rounds
-        self._shares = _shares(settings)
+        self._shares = shares_of(settings)
         self._wants_bar, self._lines = bar, lines
         self._stack = ExitStack()
         self._bar: Bar | None = None
@@ -84,7 +84,7 @@ class Progress:
             with suppress(OSError, ValueError):
                 self._bar.update(
                     self._task,
-                    completed=_whole(event, self._shares),
+                    completed=whole(event, self._shares),
                     description=self._doing(event),
                     facts=self._told(event),
                 )
@@ -138,14 +138,14 @@ class Progress:
             self._print(COMPILING)
 
 
-def _shares(settings: Settings) -> dict[Stage, float]:
+def shares_of(settings: Settings) -> dict[Stage, float]:
     """Share of the whole time that each stage takes with these settings."""
     asked: dict[Stage, bool] = {"simplify": settings.simplifier != "classic", "segment": settings.segmenter != "none"}
     shares = {stage: MODEL_SHARE if asked.get(stage) else share for stage, share in SHARES.items()}
     return {stage: share / sum(shares.values()) for stage, share in shares.items()}
 
 
-def _whole(event: Event, shares: dict[Stage, float]) -> float:
+def whole(event: Event, shares: dict[Stage, float]) -> float:
     """Share of the whole run that is done, 0..1."""
     stages = list(shares)
     before = sum(shares[stage] for stage in stages[: stages.index(event.stage)])

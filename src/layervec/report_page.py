@@ -38,7 +38,7 @@ def page(run: Run) -> str:
         subtitle=escape(_subtitle(run)),
         figures=_figures(run),
         drawing=shown_drawing(run.drawing),
-        source=_picture(run.source),
+        source=picture_address(run.source),
         curve=_table([(str(point.paths), _decibels(point.psnr)) for point in run.by_rank], "shapes", "PSNR"),
         galleries="\n".join(_galleries(run)),
         times=_times(run.record.seconds),
@@ -163,7 +163,7 @@ def _gallery(title: str, note: str, steps: list[tuple[Step, str]], *, small: boo
         return ""
     figures = "".join(
         f'<figure><button type="button" class="enlarge" aria-label="Enlarge: {escape(caption)}">'
-        f'<img src="{_picture(step.raster, MASK_LONGEST if small else STEP_LONGEST, grey=small)}" '
+        f'<img src="{picture_address(step.raster, MASK_LONGEST if small else STEP_LONGEST, grey=small)}" '
         f'alt="{escape(caption)}" loading="lazy" decoding="async"></button>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for step, caption in steps
@@ -172,7 +172,7 @@ def _gallery(title: str, note: str, steps: list[tuple[Step, str]], *, small: boo
     return f'<section><h2>{title}</h2><p class="quiet">{note}</p><div class="{kind}">{figures}</div></section>'
 
 
-def _picture(raster: Raster, longest: int | None = None, *, grey: bool = False) -> str:
+def picture_address(raster: Raster, longest: int | None = None, *, grey: bool = False) -> str:
     """Return a picture as a data address: JPEG where it is opaque, else PNG, and two-coloured PNG for masks."""
     if longest is not None:
         raster = resize(raster, *fit_size(raster.width, raster.height, longest))

@@ -299,14 +299,14 @@ def test_time_left_is_told_while_a_model_works(monkeypatch):
 
 
 def test_shares_of_the_bar_follow_what_is_asked():
-    from layervec.progress import _shares, _whole
+    from layervec.progress import shares_of, whole
 
-    plain, both = _shares(Settings()), _shares(Settings(simplifier="sds", segmenter="sam"))
+    plain, both = shares_of(Settings()), shares_of(Settings(simplifier="sds", segmenter="sam"))
     assert plain["segment"] == 0.0
     assert both["segment"] == both["simplify"] > 0.3
     for shares in (plain, both):
         assert sum(shares.values()) == pytest.approx(1.0)
-        assert _whole(Event("write", 1.0), shares) == pytest.approx(1.0)
+        assert whole(Event("write", 1.0), shares) == pytest.approx(1.0)
 
 
 def test_pytorch_and_its_kin_stay_unloaded(source, tmp_path):

@@ -72,3 +72,12 @@ export function wipe(sheet, slider) {
   slider.addEventListener("input", move);
   move();
 }
+
+/** Tie a button to the page's colours: dark ones where they were light, and back. */
+export function theme(button) {
+  button.addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+}

@@ -114,10 +114,10 @@ export function thumbnail(layer) {
   return vector("svg", { viewBox: view.join(" "), class: "thumbnail", "aria-hidden": "true" }, ...copies);
 }
 
-/** Return outlines of a layer's own shapes, of everything in it where it has none: a dark line on a light one. */
-function halo(layer) {
-  const own = [...layer.children].filter((child) => child.matches("path"));
-  const paths = own.length ? own : [...layer.querySelectorAll("path")];
+/** Return outlines of a shape, or of a layer's own shapes (all in it where it has none): a dark line on a light one. */
+export function halo(element) {
+  const own = element.matches("path") ? [element] : [...element.children].filter((child) => child.matches("path"));
+  const paths = own.length ? own : [...element.querySelectorAll("path")];
   const data = paths.map((path) => path.getAttribute("d")).join("");
   return ["halo", "line"].map((name) => vector("path", { d: data, class: name }));
 }

@@ -1,6 +1,6 @@
 // The report's page: finds its elements, by class and never by id (ids belong to the drawing), and ties them together.
 
-import { Detail, views, wipe } from "./controls.js";
+import { Detail, theme, views, wipe } from "./controls.js";
 import { Drawing } from "./drawing.js";
 import { between, Plot } from "./plot.js";
 import { LayerTree } from "./tree.js";
@@ -47,11 +47,6 @@ for (const button of page.querySelectorAll("button.enlarge")) {
 }
 dialog.addEventListener("click", () => dialog.close());
 
-const theme = find(".theme");
-theme.addEventListener("click", () => {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-});
+theme(find(".theme"));
 
 page.dataset.ready = "";

@@ -53,7 +53,7 @@ export class LayerTree {
       item.append(html("ul", { role: "group", hidden: true }));
     }
     line.addEventListener("pointerenter", () => this.drawing.light(layer));
-    line.addEventListener("click", () => this.onClick(item, layer));
+    line.addEventListener("click", (event) => this.onClick(item, layer, event));
     item.addEventListener("focus", () => this.drawing.light(layer));
     item.addEventListener("blur", () => this.drawing.light(null));
     item.layer = layer;
@@ -92,6 +92,7 @@ export class LayerTree {
     }
     list.hidden = !opened;
     item.setAttribute("aria-expanded", String(opened));
+    this.host.dispatchEvent(new Event("opened"));
   }
 
   /** Open rows from the top level down while the list stays short enough to take in. */
@@ -115,17 +116,23 @@ export class LayerTree {
   select(item) {
     for (const row of this.rows.values()) row.tabIndex = row === item ? 0 : -1;
     item.focus({ preventScroll: true });
-    // The list scrolls, not the page: whoever clicked the drawing wants to go on seeing it.
+    this.bring(item);
+  }
+
+  /** Scroll to a row: the list, not the page, as whoever clicked the drawing wants to go on seeing it. */
+  bring(item) {
     const line = item.firstChild.getBoundingClientRect();
     const frame = this.host.getBoundingClientRect();
     if (line.top < frame.top) this.host.scrollTop -= frame.top - line.top;
     else if (line.bottom > frame.bottom) this.host.scrollTop += line.bottom - frame.bottom;
   }
 
-  onClick(item, layer) {
+  /** Go to a row; the arrow, or a second click, opens and closes it. */
+  onClick(item, layer, event) {
+    const again = item.tabIndex === 0 || event.target.closest(".twisty");
     this.select(item);
     this.drawing.light(layer);
-    this.open(item, item.getAttribute("aria-expanded") === "false");
+    if (again) this.open(item, item.getAttribute("aria-expanded") === "false");
   }
 
   onKey(event) {
