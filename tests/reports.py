@@ -21,13 +21,15 @@ COLOURS = np.random.default_rng(3).integers(0, 200, (9, 3)).astype(np.uint8)
 
 
 def squares():
-    """Nine squares of different colours on a ground, two with smaller ones in them: uint8 [48, 60, 3]."""
-    pixels = np.full((48, 60, 3), 235, np.uint8)
+    """Nine squares on a ground, two with smaller ones in them, one of these with another: uint8 [97, 121, 3]."""
+    pixels = np.full((97, 121, 3), 235, np.uint8)
     for i, colour in enumerate(COLOURS):
-        y, x = 3 + 15 * (i // 3), 4 + 19 * (i % 3)
-        pixels[y : y + 11, x : x + 13] = colour
+        y, x = 6 + 31 * (i // 3), 7 + 39 * (i % 3)
+        pixels[y : y + 23, x : x + 27] = colour
         if i < 2:
-            pixels[y + 3 : y + 8, x + 3 : x + 10] = 255 - colour
+            pixels[y + 5 : y + 18, x + 5 : x + 22] = 255 - colour
+        if i == 0:
+            pixels[y + 8 : y + 15, x + 9 : x + 18] = 250
     return pixels
 
 

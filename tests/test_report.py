@@ -22,7 +22,7 @@ from layervec.report import MASK_LONGEST, STEP_LONGEST, read_run, write_report
 NAMESPACES = ("http://www.w3.org/2000/svg", "http://www.inkscape.org/namespaces/inkscape")
 LOADING = {"src", "href", "xlink:href", "action", "formaction", "data", "poster", "srcset", "background", "ping"}
 SCRIPTS = [file.name for file in files(viewer).iterdir() if file.name.endswith(".js")]
-MOST_BYTES = 400_000  # of the page of a picture of 60 x 48 px: mostly script, styles and small PNGs
+MOST_BYTES = 400_000  # of the page of a picture of 121 x 97 px: mostly script, styles and small PNGs
 
 
 class Page(HTMLParser):
@@ -169,7 +169,7 @@ def test_figures_times_and_settings_are_told(text):
 
 def test_older_runs_have_no_source(copy, text):
     (copy / "source.png").unlink()
-    assert read_run(copy).source.width == 60
+    assert read_run(copy).source.width == 121
     shutil.rmtree(copy / "objects")
     write_report(copy, copy / "report.html")
 

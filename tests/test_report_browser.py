@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     folder = make_run(tmp_path_factory.mktemp("report"))
     rename_a_layer(folder, HOSTILE)
     # A picture that no shape looks like, so that the wipe is seen.
-    Image.new("RGB", (60, 48), (0, 255, 0)).save(folder / "source.png")
+    Image.new("RGB", (121, 97), (0, 255, 0)).save(folder / "source.png")
     write_report(folder, folder / "report.html")
     return folder
 
@@ -97,7 +97,7 @@ def test_hide_changes_pixels_where_the_layer_is(opened, run):
     page = opened()
     layer = front_layer(run)
     before = pixels(page)
-    page.locator(f"{FRONT} >> .eye").click()
+    page.locator(f"{FRONT} >> .eye >> nth=0").click()
     after = pixels(page)
     where = inside(page, f".sheet #{layer.id}", before)
     changed = np.abs(before - after).max(axis=2) > 8
@@ -111,11 +111,11 @@ def test_hide_changes_pixels_where_the_layer_is(opened, run):
 def test_solo_shows_one_layer_alone(opened, run):
     page = opened()
     before = pixels(page)
-    page.locator(f"{FRONT} >> .solo").click()
+    page.locator(f"{FRONT} >> .solo >> nth=0").click()
     ids = page.locator("path[data-rank]:not(.unseen)").evaluate_all("paths => paths.map(path => path.id)")
     assert ids == [shape.id for shape in front_layer(run).shapes()]
     assert differs(before, pixels(page)) > 0.5
-    page.locator(f"{FRONT} >> .solo").click()
+    page.locator(f"{FRONT} >> .solo >> nth=0").click()
     assert differs(before, pixels(page)) == 0
 
 
@@ -132,16 +132,18 @@ def test_tree_by_keyboard(opened):
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == last
     page.keyboard.press("Home")
     page.keyboard.press("Space")
-    assert page.locator(f"{FRONT} >> .eye").get_attribute("aria-pressed") == "true"
+    assert page.locator(f"{FRONT} >> .eye >> nth=0").get_attribute("aria-pressed") == "true"
     page.keyboard.press("s")
-    assert page.locator(f"{FRONT} >> .solo").get_attribute("aria-pressed") == "true"
+    assert page.locator(f"{FRONT} >> .solo >> nth=0").get_attribute("aria-pressed") == "true"
     assert page.locator(f"{ROW}[tabindex='0']").count() == 1
 
 
 def test_rows_open_and_close(opened):
     page = opened()
-    parent = page.locator(f"{ROW}[aria-expanded=true]").first
-    row = parent.element_handle()
+    row = page.locator(f"{ROW}[aria-expanded]").first
+    if row.get_attribute("aria-expanded") == "false":
+        row.focus()
+        page.keyboard.press("ArrowRight")
     before = page.locator(f"{ROW}:visible").count()
     row.focus()
     page.keyboard.press("ArrowLeft")
@@ -217,7 +219,7 @@ def test_pictures_open_large_and_close(opened):
     page = opened()
     page.locator("button.enlarge").first.click()
     dialog = page.get_by_role("dialog")
-    assert dialog.locator("img").evaluate("image => image.naturalWidth") == 60
+    assert dialog.locator("img").evaluate("image => image.naturalWidth") == 121
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     page.locator("button.enlarge").last.click()

@@ -70,8 +70,9 @@ def test_laws_of_any_tree(picture) -> None:
     source = raster(picture)
     found = tree.build(source, [source])
     check_numbering(found, picture.shape[:2])
-    # every node hangs together
-    for mask in masks(found, range(len(found))):
+    # every node hangs together, but for zones of several pieces that are one shape, and what is made of them
+    loose = np.zeros(len(found), bool) if not len(found.stands) else found.stands != tree.ANY
+    for mask in masks(found, np.flatnonzero(~loose)):
         pieces, _ = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
         assert pieces == 2  # nothing, and one piece
     # splits get cheaper on the way down
