@@ -28,7 +28,6 @@ from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
-FINAL_FITS = 2  # fits after the last round, each after dropping nodes: the second finds some that the first freed
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
@@ -80,14 +79,14 @@ def refine(
     """
     if not len(plan):
         return plan
-    steps = effort.steps + effort.rounds * effort.round_steps + FINAL_FITS * effort.final_steps
+    steps = effort.steps + effort.rounds * effort.round_steps + effort.final_fits * effort.final_steps
     run = _Run(tree, pixels, tolerance, least_gain, gradient_price, palette, threads, on_progress, steps)
     plan = run.fit(plan, effort.steps, 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
         plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
         plan = run.fit(plan, effort.round_steps, number)
-    for _ in range(FINAL_FITS):
+    for _ in range(effort.final_fits):
         plan = replace(plan, ramps=ramps.simplified(plan.ramps))
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.ranked(run.pruned(plan))

@@ -326,19 +326,21 @@ class Effort:
     rounds: how many times shapes are added, pruned and fitted again after the first fit.
     steps: optimizer steps of the first fit.
     round_steps: optimizer steps of every later round.
-    final_steps: optimizer steps after the last round.
+    final_fits: fits after the last round, each after dropping nodes: a second one finds some that the first freed.
+    final_steps: optimizer steps of each of these.
     """
 
     rounds: int
     steps: int
     round_steps: int
+    final_fits: int
     final_steps: int
 
 
 EFFORTS: dict[Quality, Effort] = {
-    "draft": Effort(rounds=1, steps=25, round_steps=10, final_steps=8),
-    "standard": Effort(rounds=6, steps=60, round_steps=20, final_steps=100),
-    "best": Effort(rounds=8, steps=140, round_steps=60, final_steps=150),
+    "draft": Effort(rounds=1, steps=25, round_steps=10, final_fits=1, final_steps=12),
+    "standard": Effort(rounds=6, steps=60, round_steps=20, final_fits=2, final_steps=100),
+    "best": Effort(rounds=12, steps=140, round_steps=100, final_fits=2, final_steps=300),
 }
 
 
