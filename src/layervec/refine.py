@@ -89,7 +89,7 @@ def refine(
     for _ in range(effort.final_fits):
         plan = replace(plan, ramps=ramps.simplified(plan.ramps))
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
-    plan = run.ranked(run.pruned(plan))
+    plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
