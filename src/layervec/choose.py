@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layervec import gradients, ramps
+from layervec import gradients, ramps, slopes
 from layervec.palette import Palette
-from layervec.ramps import Fitted
+from layervec.slopes import Slopes
 from layervec.tree import ANY, NO_SHAPE, THING, fringes, node_sums
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
@@ -42,7 +42,7 @@ class _ZoneRamp:
     last: int
 
 
-Shade = Fitted | _ZoneRamp | None  # of a paint, besides its colour
+Shade = Slopes | _ZoneRamp | None  # of a paint, besides its colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Chooser:
         self._palette = palette
         self._places = np.empty((len(tree), 0))  # sums for gradients, of what each node would show
         if np.isfinite(gradient_price):
-            self._places = node_sums(tree, weight * ramps.place_columns(pixels))
+            self._places = node_sums(tree, weight * slopes.place_columns(pixels))
         # What each node would show: colour sums, sum of squares, area, and the error there now.
         self._shown = np.concatenate([sums[:, :channels], square, area, self._over_ranges(error)[:, None]], axis=1)
         for node in () if painted is None else painted:
@@ -238,7 +238,7 @@ class Chooser:
             offset = self._colour[leaves, :3] - ramps.colours_at(ramp.row, 0, middle)
             error = self._spread[leaves] + self._area[leaves] * (offset**2).sum(axis=1)
             return np.where(inside, self._exact[leaves], error)
-        error = ramps.error(shown[:, -3], shown[:, -2], shown[:, :3], places, ramp)
+        error = slopes.error(shown[:, -3], shown[:, -2], shown[:, :3], places, ramp)
         if len(colour) == 4:
             error += shown[:, -2] * colour[3] ** 2 - 2 * colour[3] * shown[:, 3]
         return error
@@ -275,7 +275,7 @@ class Chooser:
         found: list[Shade] = [None] * len(nodes)
         if places.shape[1]:
             area = np.maximum(shown[:, -2], 1.0)
-            saved = ramps.saved(area, shown[:, :3], places)
+            saved = slopes.saved(area, shown[:, :3], places)
             opaque = self._colour[nodes, -1] > OPAQUE if self._colour.shape[1] == 4 else np.ones(len(nodes), dtype=bool)
             for i in np.flatnonzero(opaque & (saved > self._gradient_price) & (shown[:, -2] > LEAST_AREA)):
                 found[i] = self._upgrade(int(nodes[i]), area[i : i + 1], shown[i : i + 1, :3], places[i : i + 1])
@@ -284,7 +284,7 @@ class Chooser:
     def _upgrade(self, node: int, area: Float64, colours: Float64, places: Float64) -> Shade:
         """The gradient of a painted node: that of the plain zone that it stands for, if any."""
         stands = int(self._stands[node])
-        return self._known[stands][1] if stands >= 0 else ramps.fit(area, colours, places)
+        return self._known[stands][1] if stands >= 0 else slopes.fit(area, colours, places)
 
     def _free(self, node: int) -> Bool:
         """Tell which nodes from `node` to its last descendant lie outside painted descendants."""
@@ -338,7 +338,7 @@ class Chooser:
             left += area * ((mean - self._palette.snapped(mean)) ** 2).sum(axis=1)
         may = (area >= min(LEAST_AREA, self._area[0])) & ~self._painted[nodes] & self._may[nodes]
         if self._places.shape[1]:
-            saved = ramps.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
+            saved = slopes.saved(np.maximum(area, 1.0), shown[:, :3], self._places[nodes]) - self._gradient_price
             left -= np.maximum(saved, 0.0)
         left = np.maximum(left, self._remains[nodes])
         self.gain[nodes] = np.where(may, self._worth[nodes] * (shown[:, -1] - left), 0.0)
@@ -379,14 +379,14 @@ def dominant_colour(colours: Float64, weights: Float64) -> Float64:
     return np.asarray(centre)
 
 
-def dominant_ramp(colours: Float64, area: Float64, places: Float64) -> Fitted:
-    """Return the main ramp of leaves, as `dominant_colour` does the main colour; sums as in `ramps.saved`."""
+def dominant_ramp(colours: Float64, area: Float64, places: Float64) -> Slopes:
+    """Return the main ramp of leaves, as `dominant_colour` does the main colour; sums as in `slopes.saved`."""
     means = colours / area[:, None]
     where = places[:, :2] / area[:, None]
     pull = np.ones(len(area))
     for width in (*MODE_WIDTHS, 0.0):
         total = [pull @ part for part in (area, colours, places)]
-        ramp = ramps.fit(total[0][None], total[1][None], total[2][None])
+        ramp = slopes.fit(total[0][None], total[1][None], total[2][None])
         if width:
             offset = means - ramp.colour - (where - ramp.centre) @ ramp.slope[0]
             pull = np.exp((offset**2).sum(axis=1) / (-2 * width**2)) + 1e-12
@@ -432,7 +432,7 @@ def as_ramps(fitted: Sequence[Shade]) -> Ramps:
     found = ramps.solids(len(fitted))
     for i, ramp in enumerate(fitted):
         if ramp is not None:
-            row = ramp.row if isinstance(ramp, _ZoneRamp) else ramps.linear(ramp)
+            row = ramp.row if isinstance(ramp, _ZoneRamp) else slopes.linear(ramp)
             found.kind[i], found.axis[i], found.offsets[i] = row.kind[0], row.axis[0], row.offsets[0]
             found.colours[i] = row.colours[0]
     return found

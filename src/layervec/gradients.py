@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layervec import ramps
+from layervec import ramps, slopes
 from layervec.types import LINEAR, RADIAL, STOPS, Float64, Ramps
 
 MOST_PIXELS = 3000  # that a profile is looked for in; others add nothing but time
@@ -89,7 +89,7 @@ def _axis(sample: _Sample) -> tuple[Float64, float]:
     columns = np.concatenate([sample.places, sample.places[:, :1] * sample.places, sample.places[:, 1:] ** 2], axis=1)
     crossed = [sample.places[:, k : k + 1] * sample.colours for k in (0, 1)]
     sums = sample.weights @ np.concatenate([columns, *crossed], axis=1)
-    found = ramps.fit(sample.weights.sum()[None], (sample.weights @ sample.colours)[None], sums[None])
+    found = slopes.fit(sample.weights.sum()[None], (sample.weights @ sample.colours)[None], sums[None])
     first = np.arctan2(*found.direction[0, ::-1])
 
     def along(angle: Float64) -> Float64:
