@@ -15,11 +15,12 @@ import numpy as np
 from layervec import palette as palettes
 from layervec import ramps
 from layervec.arrange import Plan, add_outlines, seen, stack
-from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps
+from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
+from layervec.paints import as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.ranks import rank
 from layervec.settings import Effort
