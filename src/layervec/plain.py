@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec.masks import boxes, holes
 from layervec.objects import Nested
 from layervec.types import Bool, Int32, Int64
 from layervec.zones import MOST_ZONES, Zones
@@ -80,7 +81,7 @@ class _Sets:
         self._area = np.bincount(self.atoms.ravel(), minlength=self.count)
         self.sets: list[_Set] = []
         self._known = np.zeros((64, self.count), dtype=bool)  # the atoms of each, and room
-        self._boxes = _boxes(self.atoms, self.count)
+        self._boxes = boxes(self.atoms, self.count)
         self.ground = self._find_ground()
         self._clear = zones.colours[:, -1] < CLEAR if zones.colours.shape[1] == 4 else np.zeros(len(zones), dtype=bool)
         self._hulls = [self._hull(i) for i in range(len(zones))]
@@ -104,7 +105,7 @@ class _Sets:
         if i == self.ground:
             return np.ones(self.count, dtype=bool)
         part = self.atoms[self._window(i)]
-        inside = _holes(part == i)
+        inside = holes(part == i)
         atoms[np.unique(part[inside])] = True
         if self._clear[np.flatnonzero(atoms[: len(self._zones)])].any():
             atoms[:] = False
@@ -244,24 +245,3 @@ class _Sets:
         shapes = np.array([self.sets[i].shape for i in order])
         nested = Nested(atoms[:, atom], parent, order)
         return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1)
-
-
-def _boxes(labels: Int32, count: int) -> Int64:
-    """Bounding boxes: int64 [count, 4], top, left, bottom, right, the last two past the end."""
-    h, w = labels.shape
-    y, x = np.mgrid[0:h, 0:w]
-    boxes = np.zeros((count, 4), dtype=np.int64)
-    boxes[:, :2] = max(h, w)
-    for k, values in enumerate((y, x)):
-        np.minimum.at(boxes[:, k], labels.ravel(), values.ravel())
-        np.maximum.at(boxes[:, k + 2], labels.ravel(), values.ravel() + 1)
-    return boxes
-
-
-def _holes(mask: Bool) -> Bool:
-    """What a mask encloses: bool [h, w]. Its window's border is outside."""
-    import cv2
-
-    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
-    cv2.floodFill(outside, None, (0, 0), 2)
-    return np.asarray(outside[1:-1, 1:-1] == 1)
