@@ -19,7 +19,8 @@ from pictures import (
     three_discs,
 )
 
-from layervec import arrange, choose, simplify, tree
+from layervec import arrange, choose, modes, simplify, tree
+from layervec.paints import FRINGE_WEIGHT
 
 
 def built(picture):
@@ -28,7 +29,7 @@ def built(picture):
 
 
 def weights(pixels):
-    return np.where(tree.fringes(pixels), choose.FRINGE_WEIGHT, 1.0)[..., None]
+    return np.where(tree.fringes(pixels), FRINGE_WEIGHT, 1.0)[..., None]
 
 
 def paint_over(found, drawn, node, colour, painted_nodes):
@@ -59,7 +60,7 @@ PICTURES = {"nested": nested_discs, "scenery": scenery, "noisy": lambda: noisy(t
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_gains_are_what_painting_means_removes(name, monkeypatch) -> None:
-    monkeypatch.setattr(choose, "dominant_colour", lambda colours, area: area @ colours / area.sum())
+    monkeypatch.setattr(modes, "dominant_colour", lambda colours, area: area @ colours / area.sum())
     pixels = PICTURES[name]()
     gains, errors = errors_of_picks(built(pixels), pixels, 30)
     assert len(gains) >= 5
@@ -177,28 +178,3 @@ def test_opacities_are_not_mixed_in_one_shape() -> None:
     nodes, paints, _ = choose.choose(built(picture), premultiplied(picture), 20)
     assert sorted(np.round(paints[:2, 3], 2)) == [0.4, 1.0]
     assert len(nodes) == 2
-
-
-def test_the_dominant_colour_is_that_of_the_many() -> None:
-    colours = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
-    np.testing.assert_allclose(choose.dominant_colour(colours, np.array([60.0, 40.0])), 1.0, atol=0.01)
-    np.testing.assert_allclose(choose.dominant_colour(colours, np.array([40.0, 60.0])), 0.0, atol=0.01)
-    shades = np.array([[0.5, 0.5, 0.5], [0.6, 0.5, 0.5]])
-    mean = choose.dominant_colour(shades, np.array([1.0, 1.0]))
-    np.testing.assert_allclose(mean, [0.55, 0.5, 0.5], atol=0.005)
-
-
-@given(st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
-def test_a_dominant_colour_lies_among_its_colours(rows) -> None:
-    values = np.array(rows)
-    colour = choose.dominant_colour(values[:, :3], values[:, 3] + 0.01)
-    assert (colour >= values[:, :3].min(axis=0) - 1e-9).all()
-    assert (colour <= values[:, :3].max(axis=0) + 1e-9).all()
-
-
-def test_paints_are_straight_and_nearly_opaque_is_opaque() -> None:
-    paints = choose.as_paints([np.array([0.2, 0.1, 0.3, 0.5]), np.array([0.5, 0.5, 0.5, 0.98])])
-    np.testing.assert_allclose(paints[0], [0.4, 0.2, 0.6, 0.5])
-    assert paints[1, 3] == 1.0
-    np.testing.assert_allclose(choose.as_paints([np.array([1.2, -0.1, 0.5])]), [[1.0, 0.0, 0.5, 1.0]])

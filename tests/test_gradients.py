@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layervec import Settings, ramps, vectorize
+from layervec import Settings, ramps, slopes, vectorize
 from layervec.types import LINEAR, LinearGradient, RadialGradient, Ramps, Solid, Stop
 
 
 def sums(pixels):
     h, w, _ = pixels.shape
-    places = ramps.place_columns(pixels.astype(np.float32)).reshape(h * w, -1)
+    places = slopes.place_columns(pixels.astype(np.float32)).reshape(h * w, -1)
     return np.array([float(h * w)]), pixels.reshape(h * w, 3).sum(0)[None], places.sum(0)[None]
 
 
@@ -45,13 +45,13 @@ def test_rows_of_paints_are_those_paints():
 def test_finds_direction_and_colours(angle, h, w):
     pixels = ramped(h, w, angle, [0.2, 0.8, 0.3], [0.7, 0.1, 0.5], noise=0.01)
     area, colours, places = sums(pixels)
-    found = ramps.fit(area, colours, places)
+    found = slopes.fit(area, colours, places)
     assert abs(found.direction[0] @ [np.cos(angle), np.sin(angle)]) > 0.99
     square = np.array([(pixels**2).sum()])
-    left = ramps.error(square, area, colours, places, found)[0]
+    left = slopes.error(square, area, colours, places, found)[0]
     assert left == pytest.approx(h * w * 3 * 0.01**2, rel=0.4)
     flat = ((pixels - pixels.mean((0, 1))) ** 2).sum()
-    assert ramps.saved(area, colours, places)[0] == pytest.approx(flat - left, rel=0.02)
+    assert slopes.saved(area, colours, places)[0] == pytest.approx(flat - left, rel=0.02)
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,24 +61,24 @@ def test_no_ramp_is_better_than_the_one_that_is_fitted(seed):
     pixels = random.random((9, 7, 3))
     area, colours, places = sums(pixels)
     square = np.array([(pixels**2).sum()])
-    best = ramps.fit(area, colours, places)
-    error = ramps.error(square, area, colours, places, best)[0]
+    best = slopes.fit(area, colours, places)
+    error = slopes.error(square, area, colours, places, best)[0]
     for _ in range(10):
         turned = best.direction[0] + random.normal(0, 0.3, 2)
         turned /= np.linalg.norm(turned)
         slope = best.slope * (1 + random.normal(0, 0.2))
-        other = ramps.Fitted(best.centre, best.colour, slope, turned[None], best.deviation)
+        other = slopes.Slopes(best.centre, best.colour, slope, turned[None], best.deviation)
         # Regularised by the extent of a pixel, hence the margin.
-        assert error <= ramps.error(square, area, colours, places, other)[0] * 1.02
+        assert error <= slopes.error(square, area, colours, places, other)[0] * 1.02
 
 
 def test_plain_regions_have_nothing_to_save():
     area, colours, places = sums(np.full((8, 9, 3), 0.4))
-    assert ramps.saved(area, colours, places)[0] == pytest.approx(0.0, abs=1e-6)
+    assert slopes.saved(area, colours, places)[0] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_linear_gradients_run_downwards_and_cover_the_region():
-    found = ramps.linear(ramps.fit(*sums(ramped(40, 20, np.pi / 2, [0, 0, 0], [1, 1, 1]))))
+    found = slopes.linear(slopes.fit(*sums(ramped(40, 20, np.pi / 2, [0, 0, 0], [1, 1, 1]))))
     x0, y0, x1, y1 = found.axis[0]
     assert x0 == pytest.approx(10, abs=0.1)
     assert x1 == pytest.approx(10, abs=0.1)

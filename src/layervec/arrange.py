@@ -13,6 +13,7 @@ import numpy as np
 
 from layervec import pool, ramps
 from layervec.choose import LEAST_GAIN, choose
+from layervec.masks import boxes, holes
 from layervec.palette import Palette
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
 
@@ -134,18 +135,13 @@ def stack(tree: RegionTree, nodes: Int64) -> Int64:
 
 def _spans(tree: RegionTree, nodes: Int64) -> Int64:
     """Areas of the bounding boxes of nodes, px: int64 [k]."""
-    h, w = tree.labels.shape
-    m = len(tree)
-    flat = tree.labels.ravel()
-    rows, columns = np.divmod(np.arange(h * w), w)
-    box = np.empty((m, 4), dtype=np.int64)  # top, left, -bottom, -right of each leaf, then smallest of each range
-    for k, values in enumerate((rows, columns, -rows, -columns)):
-        box[:, k] = max(h, w)
-        np.minimum.at(box[:, k], flat, values)
-    smallest = np.empty((len(nodes), 4), dtype=np.int64)  # no nodes in a fully transparent picture
+    box = boxes(tree.labels, len(tree))  # of leaves
+    found = np.empty(len(nodes), dtype=np.int64)  # no nodes in a fully transparent picture
     for k, node in enumerate(nodes):
-        smallest[k] = box[node : tree.last[node]].min(axis=0)
-    return np.asarray((1 - smallest[:, 2] - smallest[:, 0]) * (1 - smallest[:, 3] - smallest[:, 1]))
+        leaves = box[node : tree.last[node]]
+        height, width = leaves[:, 2:].max(axis=0) - leaves[:, :2].min(axis=0)
+        found[k] = height * width
+    return found
 
 
 def _looseness(parents: Int64, paints: Float64) -> Float64:
@@ -276,13 +272,4 @@ def run_under(own: Bool, above: Bool, before: Bool, closing: int, overlap: int) 
     grown = np.pad((near <= closing).astype(np.uint8), 1, constant_values=1)
     closed = cv2.distanceTransform(grown, cv2.DIST_L2, 3)[1:-1, 1:-1] > closing
     result = own | ((closed | (near <= overlap)) & before)
-    return np.asarray(result | (_holes(result) & above))
-
-
-def _holes(mask: Bool) -> Bool:
-    """Return what a region encloses: background that does not reach the border of the array."""
-    import cv2
-
-    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
-    cv2.floodFill(outside, None, (0, 0), 2)
-    return np.asarray(outside[1:-1, 1:-1] == 1)
+    return np.asarray(result | (holes(result) & above))

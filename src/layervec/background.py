@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from layervec.masks import holes
 from layervec.types import Bool, Float32, Raster
 
 TOLERANCE = 0.1  # distance of sRGB-encoded colours, of the 1.73 between black and white; JPEG noise stays below
@@ -28,7 +29,8 @@ def dropped(raster: Raster, *, soft: bool = True) -> Raster:
     ground = _ground(pixels)
     if ground is None:
         return raster
-    outside = _around(((pixels - ground) ** 2).sum(axis=2) <= TOLERANCE**2)
+    plain = ((pixels - ground) ** 2).sum(axis=2) <= TOLERANCE**2
+    outside = plain & ~holes(~plain)
     if outside.all() or not outside.any():
         return raster
     colours, alpha = _unmixed(pixels, ground, outside) if soft else (pixels, (~outside).astype(np.float32))
@@ -42,16 +44,6 @@ def _ground(pixels: Float32) -> Float32 | None:
     near = ((rim[:, None] - rim) ** 2).sum(axis=2) <= TOLERANCE**2
     most = near[int(np.argmax(near.sum(axis=1)))]
     return np.asarray(rim[most].mean(axis=0)) if most.mean() >= RIM_SHARE else None
-
-
-def _around(plain: Bool) -> Bool:
-    """Return those pixels of `plain` that hang together with the rim: bool [h, w]."""
-    import cv2
-
-    # One pixel more all round, so that all parts of the rim are one.
-    filled = np.pad(plain, 1, constant_values=True).astype(np.uint8)
-    cv2.floodFill(filled, None, (0, 0), 2)
-    return np.asarray(filled[1:-1, 1:-1] == 2)
 
 
 def _unmixed(pixels: Float32, ground: Float32, outside: Bool) -> tuple[Float32, Float32]:

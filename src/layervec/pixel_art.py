@@ -14,6 +14,7 @@ import numpy as np
 from layervec import quantize, stacking
 from layervec.arrange import Plan, stack
 from layervec.image import premultiplied
+from layervec.masks import holes
 from layervec.palette import Palette
 from layervec.ranks import rank
 from layervec.stacking import Pile
@@ -174,11 +175,8 @@ def _patches(numbers: Int64) -> _Patches:
 
 def _filled(labels: Int64, i: int, area: Int64) -> Bool:
     """Return a patch with all patches that it surrounds wholly: bool [h, w]."""
-    import cv2
-
-    around = np.pad((labels != i).astype(np.uint8), 1, constant_values=1)
-    cv2.floodFill(around, None, (0, 0), 0)
-    mask = (around[1:-1, 1:-1] > 0) | (labels == i)
+    patch = labels == i
+    mask = patch | holes(patch)
     inside = np.bincount(labels[mask], minlength=len(area)) == area
     return np.asarray(inside[labels] & mask)
 

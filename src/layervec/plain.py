@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec.masks import boxes, holes
 from layervec.objects import Nested
 from layervec.types import Bool, Int32, Int64
 from layervec.zones import MOST_ZONES, Zones
@@ -23,6 +24,7 @@ CLEAR = 0.04  # alpha of a zone that is no paint at all
 ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
 SAME_SIDES = 1.6  # most ratio of the sides of their bounding boxes
 SMALL = 0.0015  # of the canvas; pieces as small are alike whatever their form
+FIRST_ROOM = 64  # sets; twice as much when it is full
 GROUND_CONTACT = 0.25  # share of a piece's outer border that it has with what it may lie on
 
 
@@ -48,7 +50,7 @@ def structure(zones: Zones, labels: Int32) -> Structure | None:
     """
     if not 0 < len(zones) < MOST_ZONES or (zones.labels >= 0).mean() < LEAST_SHARE:
         return None
-    sets = _Sets(zones)
+    sets = _Sets(zones)  # what crosses a set that came before it is left out
     sets.add_zones()
     sets.add_groups()
     sets.add_hulls()
@@ -56,8 +58,10 @@ def structure(zones: Zones, labels: Int32) -> Structure | None:
     return sets.of_leaves(labels)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True, eq=False)
 class _Set:
+    """atoms: bool [count]. zones: whose paint it takes, by number. shape: False for what is none, as in `Structure`."""
+
     atoms: Bool
     zones: tuple[int, ...]
     shape: bool
@@ -76,11 +80,10 @@ class _Sets:
         self.atoms = zones.labels.copy()
         self.atoms[rest] = len(zones) + places
         self.count = len(zones) + len(found)
-        _, self._first = np.unique(self.atoms, return_index=True)  # a pixel of each
         self._area = np.bincount(self.atoms.ravel(), minlength=self.count)
         self.sets: list[_Set] = []
-        self._known = np.zeros((64, self.count), dtype=bool)  # the atoms of each, and room
-        self._boxes = _boxes(self.atoms, self.count)
+        self._known = np.zeros((FIRST_ROOM, self.count), dtype=bool)  # the atoms of each, and room
+        self._boxes = boxes(self.atoms, self.count)
         self.ground = self._find_ground()
         self._clear = zones.colours[:, -1] < CLEAR if zones.colours.shape[1] == 4 else np.zeros(len(zones), dtype=bool)
         self._hulls = [self._hull(i) for i in range(len(zones))]
@@ -99,23 +102,24 @@ class _Sets:
 
     def _hull(self, i: int) -> Bool:
         """The atoms of a zone and of all that it encloses: bool [count]; the ground is below everything."""
-        atoms = np.zeros(self.count, dtype=bool)
-        atoms[i] = True
         if i == self.ground:
             return np.ones(self.count, dtype=bool)
+        atoms = self._alone(i)
         part = self.atoms[self._window(i)]
-        inside = _holes(part == i)
-        atoms[np.unique(part[inside])] = True
-        if self._clear[np.flatnonzero(atoms[: len(self._zones)])].any():
-            atoms[:] = False
-            atoms[i] = True
+        atoms[part[holes(part == i)]] = True
+        # A zone may not run on under what shows nothing but the canvas.
+        return self._alone(i) if self._clear[atoms[: len(self._zones)]].any() else atoms
+
+    def _alone(self, i: int) -> Bool:
+        atoms = np.zeros(self.count, dtype=bool)
+        atoms[i] = True
         return atoms
 
     def _homes(self) -> Int64:
         """The innermost zone that encloses each atom: int64 [count], -1 for none."""
         home = np.full(self.count, -1, dtype=np.int64)
-        sizes = [int(self._area[hull].sum()) for hull in self._hulls]
-        for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        areas = [int(self._area[hull].sum()) for hull in self._hulls]
+        for i in sorted(range(len(areas)), key=lambda i: -areas[i]):
             below = self._hulls[i].copy()
             below[i] = False
             home[below] = i
@@ -124,9 +128,7 @@ class _Sets:
     def add_zones(self) -> None:
         """Add every zone alone."""
         for i in range(len(self._zones)):
-            alone = np.zeros(self.count, dtype=bool)
-            alone[i] = True
-            self._add(alone, [i], shape=not self._clear[i])
+            self._add(self._alone(i), [i], shape=not self._clear[i])
 
     def _add(self, atoms: Bool, zones: Sequence[int] = (), shape: bool = True) -> None:
         """Add a set unless it crosses or repeats another one."""
@@ -167,6 +169,7 @@ class _Sets:
                         one[group] = group[0]
 
     def _depth(self, i: int) -> int:
+        """How many zones enclose this one, each in the next."""
         depth = 0
         while self._home[i] >= 0:
             i, depth = int(self._home[i]), depth + 1
@@ -182,6 +185,7 @@ class _Sets:
         return group, rest
 
     def _alike(self, i: int, j: int) -> bool:
+        """Tell whether two zones may be pieces of one shape, by colour and form."""
         if np.abs(self._zones.colours[i] - self._zones.colours[j]).max() > ALIKE:
             return False
         if max(self._area[self._hulls[k]].sum() for k in (i, j)) < SMALL * self.atoms.size:
@@ -226,42 +230,25 @@ class _Sets:
 
     def of_leaves(self, labels: Int32) -> Structure:
         """Return the sets as leaves, inner ones first."""
-        n = int(labels.max()) + 1
-        atom = np.zeros(n, dtype=np.int64)
+        atom = np.zeros(int(labels.max()) + 1, dtype=np.int64)
         atom[labels.ravel()] = self.atoms.ravel()
-        area = np.array([self._area[one.atoms].sum() for one in self.sets])
-        order = np.lexsort((np.arange(len(area)), area))
+        area = [self._area[one.atoms].sum() for one in self.sets]
+        order = np.argsort(area, kind="stable")
         atoms = np.array([self.sets[i].atoms for i in order])
-        parent = np.full(len(order), -1, dtype=np.int64)
-        for k in range(len(order)):
-            around = np.flatnonzero(~(atoms[k] & ~atoms[k + 1 :]).any(axis=1))
-            parent[k] = k + 1 + around[0] if len(around) else -1
         place = np.empty(len(self._zones), dtype=np.int64)
         for k, i in enumerate(order):
             if self.sets[i].atoms.sum() == 1 and self.sets[i].atoms[: len(self._zones)].any():
                 place[self.sets[i].atoms.argmax()] = k
         taken = tuple(tuple(int(place[zone]) for zone in self.sets[i].zones) for i in order)
         shapes = np.array([self.sets[i].shape for i in order])
-        nested = Nested(atoms[:, atom], parent, order)
+        nested = Nested(atoms[:, atom], _parents(atoms), order)
         return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1)
 
 
-def _boxes(labels: Int32, count: int) -> Int64:
-    """Bounding boxes: int64 [count, 4], top, left, bottom, right, the last two past the end."""
-    h, w = labels.shape
-    y, x = np.mgrid[0:h, 0:w]
-    boxes = np.zeros((count, 4), dtype=np.int64)
-    boxes[:, :2] = max(h, w)
-    for k, values in enumerate((y, x)):
-        np.minimum.at(boxes[:, k], labels.ravel(), values.ravel())
-        np.maximum.at(boxes[:, k + 2], labels.ravel(), values.ravel() + 1)
-    return boxes
-
-
-def _holes(mask: Bool) -> Bool:
-    """What a mask encloses: bool [h, w]. Its window's border is outside."""
-    import cv2
-
-    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
-    cv2.floodFill(outside, None, (0, 0), 2)
-    return np.asarray(outside[1:-1, 1:-1] == 1)
+def _parents(sets: Bool) -> Int64:
+    """The first set after each that holds all of it: int64 [k], -1 for none. sets: bool [k, n], inner ones first."""
+    parent = np.full(len(sets), -1, dtype=np.int64)
+    for k in range(len(sets)):
+        around = np.flatnonzero(~(sets[k] & ~sets[k + 1 :]).any(axis=1))
+        parent[k] = k + 1 + around[0] if len(around) else -1
+    return parent

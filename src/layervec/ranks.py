@@ -13,7 +13,7 @@ from layervec.arrange import Plan, seen, stack
 from layervec.types import Float32, Float64, Int64, Outline, RegionTree
 
 CHORDS = 4  # a segment, when its outline is filled to see what it covers
-COVERED = 0.5  # of what shows of a region; an outline over more than this covers it
+COVERED = 0.5  # of what shows of a region; an outline over more than this share covers it
 
 
 def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
@@ -30,20 +30,20 @@ def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
     place = np.empty(count, dtype=np.int64)
     place[order] = np.arange(count)
     painted = np.einsum("jp,ipc->ijc", where, ramps.premultiplied(plan.paints, plan.ramps, channels))
-    with_shape = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
+    painted_error = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
     error = area * (mean**2).sum(axis=1)
-    shown = np.full(count, -1)
+    shown = np.full(count, -1)  # place of the shape that is seen in each cell so far
     found: list[int] = []
     left = np.ones(count, dtype=bool)
     for _ in range(count):
         covers = over & (place[:, None] > shown)
-        gain = np.where(covers, error - with_shape, 0.0).sum(axis=1)
+        gain = np.where(covers, error - painted_error, 0.0).sum(axis=1)
         if channels == 3 and not found:
             gain[order[0]] = np.inf  # nothing else stands without the ground
         best = int(np.argmax(np.where(left, gain, -np.inf)))
         found.append(best)
         left[best] = False
-        error = np.where(covers[best], with_shape[best], error)
+        error = np.where(covers[best], painted_error[best], error)
         shown = np.where(covers[best], place[best], shown)
     return np.array(found, dtype=np.int64)
 
@@ -61,7 +61,7 @@ def _cells(owner: Int64, pixels: Float32, count: int) -> tuple[Float64, Float64,
 
 
 def _covered(outline: Outline, owner: Int64, count: int) -> Int64:
-    """Return how many pixels of each region an outline covers: int64 [count]."""
+    """Return how many pixels of each region an outline covers: int64 [count]. owner: [h, w], -1 for none."""
     import cv2
 
     polygons = [np.rint(contour - 0.5).astype(np.int32) for contour in _polygons(outline)]

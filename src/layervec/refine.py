@@ -15,14 +15,16 @@ import numpy as np
 from layervec import palette as palettes
 from layervec import ramps
 from layervec.arrange import Plan, add_outlines, seen, stack
-from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps
+from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
 from layervec.economy import drop_nodes
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
+from layervec.paints import as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.ranks import rank
 from layervec.settings import Effort
+from layervec.tree import node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
@@ -35,11 +37,7 @@ WORTH = 0.8  # a shape is dropped when it removes less than this share of what a
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
 OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
-PREFIXES = (
-    (8, 0.3),
-    (32, 0.3),
-    (128, 0.1),
-)  # most ranks shown, and the weight of that drawing when colours are solved
+PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +170,7 @@ class _Run:
 
     def _hidden(self, plan: Plan) -> Bool:
         """Tell which shapes are bases that hardly show: they keep the colours that they stand for: bool [k]."""
-        whole = np.bincount(self.tree.labels.ravel(), minlength=len(self.tree))
-        running = np.concatenate([[0], np.cumsum(whole)])
-        area = running[self.tree.last[plan.nodes]] - running[plan.nodes]
+        area = node_sums(self.tree, np.ones(self.tree.labels.shape, dtype=np.float32))[plan.nodes, 0]
         shown = np.bincount(seen(self.tree, plan.nodes).ravel() + 1, minlength=len(plan) + 1)[1:]
         return np.asarray(shown < HIDDEN_SHARE * area)
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from layervec import crop
-from layervec.choose import LEAST_GAIN, Chooser, as_paints, as_ramps
+from layervec.choose import LEAST_GAIN, Chooser
 from layervec.economy import drop_nodes
 from layervec.insertion import Flat, Ground
 from layervec.optimize import STEP, Fit, optimize
+from layervec.paints import as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.refine import LATER_STEP, NODE_PRICE, SWAP_SHARE, WORTH
 from layervec.types import Bool, Float32, Float64, Int64, Outline

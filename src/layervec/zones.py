@@ -20,12 +20,16 @@ EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
 UNEXPLAINED = 0.1  # or the share of a zone's variance that it leaves
 CALM_SHARE = 0.93  # of the steps from pixel to pixel that are no edges; so many are smaller than one that shows
+RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zones:
-    """labels: int32 [h, w], which zone each pixel is of, -1 for none. colours: [k, c], means. solid: bool [k]."""
+    """labels: int32 [h, w], which zone each pixel is of, -1 for none.
+
+    colours: [k, c], means, without the rims that zones have grown. solid: bool [k], those of one colour.
+    """
 
     labels: Int32
     colours: Float64
@@ -36,38 +40,49 @@ class Zones:
 
 
 def find(pixels: Float32) -> Zones:
-    """Return the plain zones of a picture without fringes, the largest first. pixels: [h, w, c]."""
-    from layervec import tree_kernels as kernels
-
+    """Return the plain zones of a picture without fringes, the largest first. pixels: premultiplied [h, w, c]."""
     h, w, channels = pixels.shape
     flat = np.ascontiguousarray(pixels.reshape(h * w, channels))
-    labels = np.full(h * w, -1, dtype=np.int32)
-    solid: list[Bool] = []
+    labels, solid = _largest(*_by_steps(flat, w))
+    return Zones(_grown(labels.reshape(h, w), pixels), _means(labels, flat, len(solid)), solid)
+
+
+def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
+    """Return the zone of each pixel, int32 [h * w], -1 for none, and which zones are solid; coarse steps come first."""
+    from layervec import tree_kernels as kernels
+
+    labels, solid = np.full(len(flat), -1, dtype=np.int32), np.empty(0, dtype=bool)
     for step in STEPS:
         pieces = kernels.smooth_pieces(flat, labels >= 0, w, step)
         pieces[labels >= 0] = -1
         number = _numbered(pieces, LEAST_ZONE)
         plain, even = _explained(number, flat, w)
-        names = np.append(np.where(plain, np.cumsum(plain) - 1 + sum(map(len, solid)), -1), -1)
+        names = np.append(np.where(plain, np.cumsum(plain) - 1 + len(solid), -1), -1)  # the last is that of no piece
         labels = np.where(labels >= 0, labels, names[number]).astype(np.int32)
-        solid.append(even[plain])
-    kept = np.concatenate(solid)
-    area = np.bincount(labels + 1, minlength=len(kept) + 1)[1:]
+        solid = np.concatenate([solid, even[plain]])
+    return labels, solid
+
+
+def _largest(labels: Int32, solid: Bool) -> tuple[Int32, Bool]:
+    """Return the same with the largest MOST_ZONES alone, in order of size."""
+    area = np.bincount(labels + 1, minlength=len(solid) + 1)[1:]
     order = np.argsort(-area, kind="stable")[:MOST_ZONES]
-    names = np.full(len(kept) + 1, -1)
+    names = np.full(len(solid) + 1, -1, dtype=np.int32)  # the last is that of no zone
     names[order] = np.arange(len(order))
-    labels = names[labels].astype(np.int32)
-    return Zones(_grown(labels.reshape(h, w), pixels), _means(labels, flat, len(order)), kept[order])
+    return names[labels], solid[order]
 
 
 def calm(pixels: Float32) -> bool:
-    """Tell whether a picture is free of noise and of what compression leaves: hardly anything is nearly plain."""
+    """Tell whether a picture is free of noise and of what compression leaves: hardly anything is nearly plain.
+
+    pixels: [h, w, c].
+    """
     steps = np.abs(np.diff(pixels, axis=1)).max(axis=2)
     return bool((steps <= STEPS[-1]).sum() >= CALM_SHARE * (steps <= STEPS[0]).sum())
 
 
 def _numbered(pieces: Int32, least: int) -> Int64:
-    """Number anew the pieces of at least so many pixels, -1 for all others."""
+    """Number anew the pieces of at least so many pixels, -1 for all others: int64 [n] from [n], -1 for none."""
     size = np.bincount(pieces + 1)
     large = size >= least
     large[0] = False
@@ -75,54 +90,60 @@ def _numbered(pieces: Int32, least: int) -> Int64:
 
 
 def _means(labels: Int32 | Int64, flat: Float32, count: int) -> Float64:
+    """Mean colour of each label, float64 [count, c], from labels [n], -1 for none, and colours [n, c]."""
     inside = labels >= 0
     area = np.maximum(np.bincount(labels[inside], minlength=count), 1)
     return np.stack([np.bincount(labels[inside], column[inside], count) / area for column in flat.T], axis=1)
 
 
 def _explained(number: Int64, flat: Float32, w: int) -> tuple[Bool, Bool]:
-    """Tell which pieces a smooth surface explains, and which of them a single colour does: bool [k] each."""
+    """Tell which pieces a smooth surface explains, and which of them a single colour does: bool [k] each.
+
+    number: [n], the piece of each pixel, -1 for none. flat: [n, c]. w: px, columns.
+    """
     count = int(number.max(initial=-1)) + 1
     inside = np.flatnonzero(number >= 0)
     number, pixels = number[inside], flat[inside].astype(np.float64)
     pixels = pixels - _means(number, flat[inside], count)[number]
-    area = np.maximum(np.bincount(number, minlength=count), 1)
+    area = np.bincount(number, minlength=count)
     variance = np.bincount(number, (pixels**2).sum(axis=1), count) / area
     channels = flat.shape[1]
     even = variance <= channels * EVEN**2
     plain = even.copy()
     rough = np.flatnonzero(~even[number])
     if len(rough):
-        left = _left(number[rough], pixels[rough], inside[rough], w, count) / area
+        left = _surface_error(number[rough], pixels[rough], inside[rough], w, count) / area
         plain |= left <= np.maximum(channels * SMOOTH**2, UNEXPLAINED * variance)
     return plain, even
 
 
-def _left(number: Int64, pixels: Float64, places: Int64, w: int, count: int) -> Float64:
-    """Squared error that the best quadratic surface leaves of each piece: [k]. pixels: [n, c], less their means."""
-    y, x = np.divmod(places, w)
+def _surface_error(number: Int64, pixels: Float64, places: Int64, w: int, count: int) -> Float64:
+    """Squared error that the best quadratic surface leaves of each piece: [k], 0 for those without pixels here.
 
-    def centred(values: Int64) -> Float64:
-        area = np.maximum(np.bincount(number, minlength=count), 1)
-        off = values - (np.bincount(number, values, count) / area)[number]
-        return np.asarray(off / np.sqrt(np.bincount(number, off**2, count) / area + 1.0)[number])
-
-    x, y = centred(x), centred(y)
+    pixels: [n, c], less the means of their pieces. places: [n], row * w + column.
+    """
+    y, x = (_centred(values, number, count) for values in np.divmod(places, w))
     basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
     size = basis.shape[1]
     gram = np.empty((count, size, size))
     for i in range(size):
         for j in range(i, size):
             gram[:, i, j] = gram[:, j, i] = np.bincount(number, basis[:, i] * basis[:, j], count)
-    right = np.stack([[np.bincount(number, b * c, count) for c in pixels.T] for b in basis.T], axis=0).transpose(
-        2, 0, 1
-    )
-    found = np.linalg.solve(gram + 1e-6 * (1 + gram[:, :1, :1]) * np.eye(size), right)
+    sums = [[np.bincount(number, b * c, count) for c in pixels.T] for b in basis.T]
+    right = np.array(sums).transpose(2, 0, 1)
+    found = np.linalg.solve(gram + RIDGE * (1 + gram[:, :1, :1]) * np.eye(size), right)
     return np.asarray(np.bincount(number, (pixels**2).sum(axis=1), count) - (found * right).sum(axis=(1, 2)))
 
 
+def _centred(values: Int64, number: Int64, count: int) -> Float64:
+    """Values less their piece's mean, in its standard deviations, so that large and small pieces solve alike: [n]."""
+    area = np.maximum(np.bincount(number, minlength=count), 1)
+    off = values - (np.bincount(number, values, count) / area)[number]
+    return np.asarray(off / np.sqrt(np.bincount(number, off**2, count) / area + 1.0)[number])
+
+
 def _grown(labels: Int32, pixels: Float32) -> Int32:
-    """Give pixels near zones to the one of their neighbours' that looks most like them."""
+    """Give pixels within RIM px of zones to the one of their neighbours' that looks most like them."""
     h, w = labels.shape
     for _ in range(RIM):
         grown, best = labels.copy(), np.full((h, w), np.inf, dtype=np.float32)

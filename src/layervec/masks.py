@@ -1,0 +1,34 @@
+"""Where masks and labelled regions lie: what they enclose, and the box around each.
+
+Knows pixels that are in or out; nothing of colours, trees or shapes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layervec.types import Bool, Int32, Int64
+
+
+def holes(mask: Bool) -> Bool:
+    """Return what a mask encloses: bool [h, w], what is not in it and does not reach the border of the array."""
+    import cv2
+
+    # One pixel more all round, so that all parts of the border are one.
+    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
+    cv2.floodFill(outside, None, (0, 0), 2)
+    return np.asarray(outside[1:-1, 1:-1] == 1)
+
+
+def boxes(labels: Int32, count: int) -> Int64:
+    """Return the bounding box of each label: int64 [count, 4], top, left, bottom, right, the last two past the end.
+
+    labels: int32 [h, w], 0 .. count - 1. Of a label without pixels the box ends before it starts.
+    """
+    h, w = labels.shape
+    found = np.zeros((count, 4), dtype=np.int64)
+    found[:, :2] = max(h, w)
+    for k, values in enumerate(np.mgrid[0:h, 0:w]):
+        np.minimum.at(found[:, k], labels.ravel(), values.ravel())
+        np.maximum.at(found[:, k + 2], labels.ravel(), values.ravel() + 1)
+    return found
