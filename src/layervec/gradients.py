@@ -84,9 +84,14 @@ def _ends(values: Float64) -> tuple[float, float]:
 
 
 def _spread(sample: _Sample, values: Float64) -> float:
-    """Squared error that the best profile over these values leaves, all weights together."""
+    """Squared error that the best profile over these values, px, leaves, all weights together."""
     low, high = _ends(values)
-    place = np.minimum((values - low) / (high - low) * BINS, BINS - 1).astype(np.int64)
+    return _within(sample, (values - low) / (high - low))
+
+
+def _within(sample: _Sample, t: Float64) -> float:
+    """Squared error of the colours in bins of t (0..1) against their means."""
+    place = np.minimum(t * BINS, BINS - 1).astype(np.int64)
     total = np.maximum(np.bincount(place, sample.weights, BINS), 1e-9)
     error = 0.0
     for channel in sample.colours.T:
@@ -164,7 +169,7 @@ class _Pieces:
 
 def _stops(sample: _Sample, t: Float64) -> tuple[Ramps, float]:
     """Return ramps with the stops that follow the colours over t (0..1) best, as few as do, and the error left."""
-    profile, within = _profile(sample, t), _spread(sample, t)
+    profile, within = _profile(sample, t), _within(sample, t)
     first, last = float(profile.at[0]), float(profile.at[-1])
     end = max(last, first + LEAST_SPAN)
     grid = (first + (last - first) * np.arange(1, KNOTS + 1) / (KNOTS + 1)).tolist()
