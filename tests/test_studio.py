@@ -355,15 +355,21 @@ def test_models_are_those_that_the_studio_was_started_with():
     assert (paper.simplifier, paper.simplifier_model, paper.offline) == ("sds", "there", True)
 
 
-def test_objects_are_found_after_a_draft(tmp_path):
+@pytest.fixture
+def model(tmp_path):
+    """The folder of a tiny model that finds objects."""
     pytest.importorskip("onnx", reason="needs onnx, which makes a tiny model")
     pytest.importorskip("onnxruntime", reason="needs onnxruntime")
     from test_sam_onnx import save_decoder, save_encoder
 
-    model = tmp_path / "model"
-    model.mkdir()
-    save_encoder(model / "encoder.onnx")
-    save_decoder(model / "decoder.onnx")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_encoder(folder / "encoder.onnx")
+    save_decoder(folder / "decoder.onnx")
+    return folder
+
+
+def test_objects_are_found_after_a_draft(tmp_path, model):
     with studio(tmp_path / "works", "--segmenter-model", str(model)) as running:
         assert running.client.get("about").json()["offered"] == ["sam"]
         work = running.upload(squares())
@@ -443,6 +449,21 @@ def test_cancel_in_every_stage(run, stage):
         run.finished(other)
     run.draw(work)
     assert run.finished(work)["revision"] == 1
+
+
+@pytest.mark.parametrize("stage", ["segment", "write"])
+def test_cancel_in_a_stage_that_is_soon_over(tmp_path, model, stage):
+    """It may come too late; then the drawing is there. Nothing else may be."""
+    with studio(tmp_path / "works", "--segmenter-model", str(model)) as running:
+        work = running.upload(squares())
+        running.draw(work, objects=True)
+        running.until(work, lambda state: (state["running"] or {"stage": stage}).get("stage") == stage)
+        assert running.client.post(f"works/{work}/cancel").status_code == 202
+        state = running.finished(work)
+        assert state["message"] == ""
+        assert state["revision"] in (0, 1)
+        running.draw(work)
+        assert running.finished(work)["revision"] == state["revision"] + 1
 
 
 def test_cancel_without_a_job_is_no_error(run, work):
