@@ -153,7 +153,7 @@ def redraw(
 ) -> Float32:
     """Return what `render` gives for `after`, to the byte, from the `image` that it gave for `before`.
 
-    Only the bands of 16 rows in which some path has changed, come or gone are drawn; `image` stays as it is. Other
+    Only the bands of 32 rows in which some path has changed, come or gone are drawn; `image` stays as it is. Other
     arguments and errors as in `render`.
     """
     from layervec.raster.flatten import BAND_ROWS

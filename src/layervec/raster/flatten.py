@@ -31,7 +31,7 @@ from layervec.raster.arena import arena
 from layervec.raster.lanes import LANES, greater, if_less, lesser, load, round_down, splat, store, store_whole
 from layervec.types import Float32, Int32, Int64
 
-BAND_ROWS = 16  # rows of a band: its planes at 512 px fit a level-2 cache; never depends on the thread count
+BAND_ROWS = 32  # rows of a band: its planes at 512 px fit a level-2 cache; never depends on the thread count
 MAX_CHORDS = 1024  # chords of one segment: bounds time and memory when coordinates are huge
 SLOTS_A_SEGMENT, RUNS_A_PATH = 8, 4  # room to begin with; doubled until it does
 NOTHING = np.int32(-1)  # ends a list
