@@ -168,4 +168,4 @@ def test_missing_extra_is_told(monkeypatch, tmp_path, capfd):
     monkeypatch.setattr(on_ray, "find_spec", lambda name: None)
     draw(tmp_path / "in/a.png")
     assert batch(tmp_path / "in", "-o", tmp_path / "out", "--engine", "ray") == cli.BAD_INPUT
-    assert capfd.readouterr().err.endswith('which the extra `batch` brings: pip install "layervec[batch]"\n')
+    assert capfd.readouterr().err.endswith('which the extra `batch` brings: pip install ".[batch]"\n')

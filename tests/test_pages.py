@@ -76,7 +76,7 @@ def test_python_blocks_run_one_after_the_other(page: Path, place: Path) -> None:
 @pytest.mark.models
 @pages("python")
 def test_python_blocks_for_pytorch_run_too(page: Path, place: Path) -> None:
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[models]'")
     own = [code for code in blocks(page, "python") if not code.startswith(FOREIGN)]
     if not any("torch" in code for code in own):
         pytest.skip("this page has no PyTorch")

@@ -858,7 +858,7 @@ def test_without_the_extra_it_is_named(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(machine, "installed", lambda name: name != "uvicorn")
     assert main(["studio", "--no-browser", "--folder", str(tmp_path)]) == 2
-    assert 'needs uvicorn: pip install "layervec[studio]"' in capsys.readouterr().err
+    assert 'needs uvicorn: pip install ".[studio]"' in capsys.readouterr().err
 
 
 def test_a_taken_port_is_told_of(run, tmp_path, capsys):

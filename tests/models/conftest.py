@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def torch():
-    pytest.importorskip("diffusers", reason="diffusers is not installed: pip install layervec[models]")
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
+    pytest.importorskip("diffusers", reason="diffusers is not installed: pip install '.[models]'")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[models]'")
     torch.set_num_threads(1)  # tiny networks are slower on several
     return torch

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture(scope="module")
 def diffusion(tmp_path_factory):
-    pytest.importorskip("diffusers", reason="diffusers is not installed: pip install layervec[models]")
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
+    pytest.importorskip("diffusers", reason="diffusers is not installed: pip install '.[models]'")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[models]'")
     torch.set_num_threads(1)  # tiny networks are slower on several
     return stable_diffusion(tmp_path_factory.mktemp("diffusion"))
 

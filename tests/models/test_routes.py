@@ -217,7 +217,7 @@ def test_without_the_extra_it_is_named_and_nothing_written(words, told, source, 
     assert run("vectorize", source, "-o", tmp_path / "out.svg", *DRAFT, *words) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"layervec: {told}")
-    assert 'pip install "layervec[models]"' in said
+    assert 'pip install ".[models]"' in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -230,8 +230,8 @@ def test_the_list_of_models_says_how_to_get_the_rest(tmp_path, monkeypatch, caps
         "torch", "diffusers", "transformers", "onnxruntime", "device", "hub", "simplifier", "segmenter",
     ]  # fmt: skip
     for line in lines[:3]:
-        assert line.endswith('not installed: pip install "layervec[models]"')
-    assert lines[3].endswith('not installed: pip install "layervec[onnx]"')
+        assert line.endswith('not installed: pip install ".[models]"')
+    assert lines[3].endswith('not installed: pip install ".[onnx]"')
     assert lines[5].endswith("empty")
     assert "its first use fetches it" in lines[6]
     assert run("models", "--offline", "--segmenter-model", tmp_path / "nothing.pth") == 0

@@ -18,8 +18,8 @@ ANY = MaskGrid(  # what keeps most of what a random network says
 
 @pytest.fixture(scope="module")
 def torch():
-    pytest.importorskip("transformers", reason="transformers is not installed: pip install layervec[models]")
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install '.[models]'")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[models]'")
     torch.set_num_threads(1)  # tiny networks are slower on several
     return torch
 

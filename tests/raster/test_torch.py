@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 24, 18
 
 @pytest.fixture
 def torch():
-    return pytest.importorskip("torch", reason="PyTorch is not installed: pip install layervec[models]")
+    return pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[models]'")
 
 
 def tensors(torch, drawn, dtype="float64", device="cpu"):
@@ -57,7 +57,7 @@ def test_without_torch_the_import_names_the_extra():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 1
     assert found.stderr.splitlines()[-1] == "ImportError: " + (
-        "layervec.raster.torch needs PyTorch: pip install layervec[models]"
+        "layervec.raster.torch needs PyTorch: pip install '.[models]'"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from layervec.errors import InputError
 from layervec.files import reason
 
-EXTRA = 'pip install "layervec[batch]"'
+EXTRA = 'pip install ".[batch]"'
 
 
 def is_url(address: str) -> bool:

@@ -21,7 +21,7 @@ PACKAGES = {
     "torch": machine.EXTRA,
     "diffusers": machine.EXTRA,
     "transformers": machine.EXTRA,
-    "onnxruntime": 'pip install "layervec[onnx]"',
+    "onnxruntime": 'pip install ".[onnx]"',
 }
 # Meta's checkpoints end in the first digits of their SHA-256, as files do that `torch.hub` is to fetch and check.
 META = re.compile(r"sam_vit_[bhl]_([0-9a-f]{6})\.pth")

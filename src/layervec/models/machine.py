@@ -16,7 +16,7 @@ from layervec.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-EXTRA = 'pip install "layervec[models]"'
+EXTRA = 'pip install ".[models]"'
 
 
 def installed(module: str) -> bool:

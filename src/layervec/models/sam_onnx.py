@@ -174,7 +174,7 @@ def _session(path: Path, outputs: Set[str] | None, threads: int | None) -> Any:
     try:
         from onnxruntime import InferenceSession, SessionOptions
     except ImportError:
-        raise InputError("Masks by ONNX files need onnxruntime: pip install 'layervec[onnx]'.") from None
+        raise InputError("Masks by ONNX files need onnxruntime: pip install '.[onnx]'.") from None
     if not path.is_file():
         raise InputError(f"{path} is missing: the segmenter's folder should hold {ENCODER} and {DECODER}.")
     options = SessionOptions()

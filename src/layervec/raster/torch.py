@@ -22,7 +22,7 @@ try:
     import torch
     from torch.autograd.function import once_differentiable
 except ModuleNotFoundError as error:
-    raise ImportError("layervec.raster.torch needs PyTorch: pip install layervec[models]") from error
+    raise ImportError("layervec.raster.torch needs PyTorch: pip install '.[models]'") from error
 
 __all__ = ["Outlines", "Ramps", "outline_strokes", "render"]
 

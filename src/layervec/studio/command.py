@@ -30,7 +30,7 @@ def run(asked: Asked) -> None:
     """Serve until interrupted. Raises InputError where the extra, the port, the folder or the file is not to be had."""
     missing = [name for name in NEEDED if not machine.installed(name)]
     if missing:
-        raise InputError(f'the studio needs {", ".join(missing)}: pip install "layervec[studio]".')
+        raise InputError(f'the studio needs {", ".join(missing)}: pip install ".[studio]".')
     with bound(asked.port) as listening:
         serve(listening, asked, tell=_printer(not asked.no_browser))
 
