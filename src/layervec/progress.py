@@ -41,9 +41,12 @@ FIRST_GUESS = 0.1  # of a stage that must be done before its time left is worth 
 COMPILING = "compiling kernels, once; later runs start at once"
 
 
-def say(text: str) -> None:
-    """Print a line on stderr, or nothing where nobody can read it."""
+def say(text: str, bar: Bar | None = None) -> None:
+    """Print a line on stderr, above the bar if one is drawn, or nothing where nobody can read it."""
     with suppress(OSError, ValueError):  # closed, or a pipe without reader
+        if bar is not None:
+            bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            return
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
@@ -94,7 +97,7 @@ class Progress:
     def _finish(self, event: Event) -> None:
         if self._lines:
             facts = f" ({self._facts})" if event.stage == "refine" and self._facts else ""
-            self._print(f"{WORDS[event.stage]}: {time.perf_counter() - self._start:.2f} s{facts}")
+            say(f"{WORDS[event.stage]}: {time.perf_counter() - self._start:.2f} s{facts}", self._bar)
         # Kernels follow. Numba is slow to load, and a picture that cannot be read should be told of at once.
         if event.stage == "load" and (self._lines or self._bar is not None):
             self._watch_compiler()
@@ -109,13 +112,6 @@ class Progress:
             return self._facts
         left = f"about {plain_time((time.perf_counter() - self._start) * (1.0 / event.done - 1.0))} left"
         return f"{self._facts}, {left}" if self._facts else left
-
-    def _print(self, text: str) -> None:
-        if self._bar is None:
-            say(text)
-        else:
-            with suppress(OSError, ValueError):
-                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _watch_compiler(self) -> None:
         """Tell when Numba compiles rather than loads a kernel: after an installation or an update."""
@@ -135,7 +131,7 @@ class Progress:
     def _tell_of_compiling(self) -> None:
         if not self._told_of_compiling:
             self._told_of_compiling = True
-            self._print(COMPILING)
+            say(COMPILING, self._bar)
 
 
 def shares_of(settings: Settings) -> dict[Stage, float]:

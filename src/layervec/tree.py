@@ -47,32 +47,39 @@ def build(
     drawn = _as_drawn(features, labels.reshape(h, w), own.reshape(h, w, -1))
     if drawn is not None:
         return drawn
-    n = int(labels.max()) + 1
-    area = np.bincount(labels, minlength=n).astype(np.float64)
-    mean = np.stack([np.bincount(labels, column, n) / area for column in features.T], axis=1)
-    ends, length = borders(labels.reshape(h, w), n)
-    children, cost = kernels.merge(mean.astype(np.float32), area, ends, length)
-    number, parent, last = kernels.depth_first(children, n)
-    costs = np.zeros(len(parent))
-    costs[number[n:]] = cost
-    return RegionTree(number[labels].reshape(h, w), parent, last, costs)
+    labels = labels.reshape(h, w)
+    children, cost = kernels.merge(*_leaves(features, labels))
+    number, parent, last, costs = _numbered(children, cost)
+    return RegionTree(number[labels], parent, last, costs)
 
 
-def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> RegionTree:
-    """Build the tree over leaves int32 [h, w] so that masks are nodes. features: [h * w, f]."""
-    from layervec import tree_kernels as kernels
-
-    solid = [objects.mended(mask.pixels) for mask in masks]
-    labels = objects.split(labels, solid)
-    nested = objects.nest(solid, labels)
+def _leaves(features: Float32, labels: Int32) -> tuple[Float32, Float64, Int32, Float32]:
+    """Return the leaves' mean features [n, f], areas [n], touching pairs and shared sides; labels: [h, w]."""
     flat = labels.ravel()
     n = int(flat.max()) + 1
     area = np.bincount(flat, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
-    children, cost, nodes = objects.merge(nested, mean.astype(np.float32), area, *borders(labels, n))
-    number, parent, last = kernels.depth_first(children, n)
+    return mean.astype(np.float32), area, *borders(labels, n)
+
+
+def _numbered(children: Int32, cost: Float64) -> tuple[Int32, Int32, Int32, Float64]:
+    """Number the nodes that merges made depth first: new numbers, parents, ends and costs of nodes."""
+    from layervec import tree_kernels as kernels
+
+    leaves = len(children) + 1
+    number, parent, last = kernels.depth_first(children, leaves)
     costs = np.zeros(len(parent))
-    costs[number[n:]] = cost
+    costs[number[leaves:]] = cost
+    return number, parent, last, costs
+
+
+def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> RegionTree:
+    """Build the tree over leaves int32 [h, w] so that masks are nodes. features: [h * w, f]."""
+    solid = [objects.mended(mask.pixels) for mask in masks]
+    labels = objects.split(labels, solid)
+    nested = objects.nest(solid, labels)
+    children, cost, nodes = objects.merge(nested, *_leaves(features, labels))
+    number, parent, last, costs = _numbered(children, cost)
     names = tuple(masks[i].label for i in nested.source)
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
 
@@ -91,14 +98,8 @@ def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree |
     order = plain.structure(found, labels)
     if order is None:
         return None
-    flat = labels.ravel()
-    n = int(flat.max()) + 1
-    area = np.bincount(flat, minlength=n).astype(np.float64)
-    mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
-    children, cost, nodes = objects.merge(order.nested, mean.astype(np.float32), area, *borders(labels, n))
-    number, parent, last = kernels.depth_first(children, n)
-    costs = np.zeros(len(parent))
-    costs[number[n:]] = cost
+    children, cost, nodes = objects.merge(order.nested, *_leaves(features, labels))
+    number, parent, last, costs = _numbered(children, cost)
     stands = _stands(order, number[nodes].astype(np.int64), parent)
     return RegionTree(number[labels], parent, last, costs, stands=stands)
 

@@ -47,9 +47,9 @@ class Progress:
         self._drawn += anew
         self._failed += record.status == "failed"
         if self._lines:
-            self._print(_line(record, anew))
+            say(_line(record, anew), self._bar)
         elif anew and record.status == "failed" and self._failed <= MOST_TOLD and not self._quiet:
-            self._print(f"failed: {record.reason}")
+            say(f"failed: {record.reason}", self._bar)
         self._show()
 
     def _show(self) -> None:
@@ -72,13 +72,6 @@ class Progress:
         rate = f"{1 / each:.1f} a second" if each < 1 else f"{60 / each:.1f} a minute"
         left = (self._total - self._ended) * each
         return f"{rate}, about {plain_time(left)} left" if left else rate
-
-    def _print(self, text: str) -> None:
-        if self._bar is None:
-            say(text)
-        else:
-            with suppress(OSError, ValueError):
-                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _line(record: Record, anew: bool) -> str:
