@@ -11,7 +11,7 @@ Merged cubics are least-squares fits with fixed end tangents (Schneider, Graphic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,20 +63,24 @@ def drop_nodes(
 
 def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:
     """Squared error per px of length and px^2 of shift, for each segment: float64 [segments of all outlines]."""
-    from layervec import raster
-
-    random = np.random.default_rng(0)
-    scene = fit.scene()
-    _, pull_back = raster.render_with_grad(scene, width, height, threads=threads)
-    total = np.zeros(scene.points.shape)
-    for _ in range(PROBES):
-        signs = random.integers(0, 2, (height, width, 4), dtype=np.int8).astype(np.float32) * 2 - 1
-        signs[..., 3] = 0.0
-        total = total + pull_back(signs).points ** 2
-    squares = (total / PROBES).sum(axis=1).reshape(-1, 3)
+    squares = np.zeros((len(fit.scene().points) // 3, 3))
+    for pulled in pulls(fit, width, height, PROBES, threads):
+        squares += (pulled**2).sum(axis=1).reshape(-1, 3) / PROBES
     cubics = np.concatenate([_cubics(outline) for outline in fit.outlines])
     lengths = np.linalg.norm(np.diff(cubics, axis=1), axis=2).sum(axis=1) * 0.5 + _chords(cubics) * 0.5
     return np.asarray(squares[:, 1:].mean(axis=1) / (HANDLE_WEIGHT * np.maximum(lengths, 1.0)))
+
+
+def pulls(fit: Fit, width: int, height: int, count: int, threads: int | None) -> Iterator[Float64]:
+    """Yield the pull of random sign pictures on all points, [n, 2] each; their mean square estimates J'J's diagonal."""
+    from layervec import raster
+
+    random = np.random.default_rng(0)
+    _, pull_back = raster.render_with_grad(fit.scene(), width, height, threads=threads)
+    for _ in range(count):
+        signs = random.integers(0, 2, (height, width, 4), dtype=np.int8).astype(np.float32) * 2 - 1
+        signs[..., 3] = 0.0
+        yield pull_back(signs).points
 
 
 def _chords(cubics: Float64) -> Float64:

@@ -39,6 +39,7 @@ from layervec import (
     svg,
     tree,
 )
+from layervec.digits import Grid, most_decimals
 from layervec.events import Event, OnEvent, Stage, ignore
 from layervec.segment import Mask
 from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Settings
@@ -47,7 +48,6 @@ from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 T = TypeVar("T")
 
 MOST_LOOKED_AT = 1 << 23  # px; larger pictures are not looked at in full size for squares
-FINE_BELOW = 256  # px, longer side; smaller drawings have coordinates in hundredths of a pixel, others in tenths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,7 @@ def vectorize(
     elif squares is not None:
         fitted = _by_squares(raster, colours, settings, clock)
     else:
-        fitted = _by_regions(raster, levels, masks, colours, settings, threads, clock)
+        fitted = _by_regions(picture, levels, masks, colours, settings, threads, clock)
     with clock.stage("write") as done:
         drawing = replace(
             svg.tidied(_scaled(fitted, picture.width, picture.height)),
@@ -128,7 +128,7 @@ def vectorize(
 
 
 def _by_regions(
-    raster: Raster,
+    picture: image.Picture,
     levels: list[Raster],
     masks: list[Mask],
     colours: palette.Palette | None,
@@ -137,6 +137,7 @@ def _by_regions(
     clock: _Clock,
 ) -> Drawing:
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
+    raster = picture.raster
     with clock.stage("tree") as done:
         regions = done(tree.build(raster, levels, masks=masks, threads=threads))
     pixels = _fitted(raster)
@@ -172,6 +173,7 @@ def _by_regions(
             least_gain=least_gain,
             gradient_price=GRADIENT_PRICES[settings.gradients],
             palette=colours,
+            grid=Grid.of((picture.width, picture.height), (raster.width, raster.height)),
             threads=threads,
             on_progress=on_progress,
         )
@@ -293,7 +295,7 @@ def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
     from layervec.curves.untangle import TOLERANCE, rounded
 
     sx, sy = width / drawing.width, height / drawing.height
-    decimals = 1 if max(width, height) >= FINE_BELOW else 2
+    decimals = most_decimals(width, height)
 
     outlines = [shape.outline.scaled(sx, sy) for shape in drawing.shapes()]
     crossed = curves.self_crossings([replace(o, points=o.points.round(decimals)) for o in outlines], TOLERANCE) > 0
