@@ -277,7 +277,9 @@ class _Geometry:
         self._before[self._next] = np.arange(len(self._next))
         nodes = self.points[0::3]
         size = np.array([width, height])
-        self._pinned: Bool = np.zeros(self.points.shape, dtype=bool) if pinned is None else pinned
+        self._pinned: Bool = np.zeros(self.points.shape, dtype=bool)
+        if pinned is not None:
+            self._pinned = pinned
         self._locked: Bool = (nodes <= 0.0) | (nodes >= size) | self._pinned[0::3]
         if moving is not None:
             still = np.repeat(~moving, [outline.segments for outline in outlines])
@@ -298,7 +300,7 @@ class _Geometry:
         lengths = np.linalg.norm(self._out, axis=1) * np.linalg.norm(self._in, axis=1)
         cosine = -(self._out * self._in).sum(axis=1) / np.maximum(lengths, 1e-12)
         both_straight = self._straight & self._straight[self._before]
-        pinned = self._pinned.any(axis=1)
+        pinned = np.asarray(self._pinned.any(axis=1))
         free = ~(pinned[0::3] | pinned[1::3] | pinned[2::3][self._before])  # else putting them in line moves much
         return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9) & free)
 
