@@ -31,8 +31,11 @@ from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
-NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
-CHARACTER_PRICES = (0.002, 0.005, 0.012)  # squared error that a character must save to stay, in pass after pass
+NODE_PRICE = 0.25  # squared error over all channels, px, that a node must save to stay
+NODE_PRICE_DRAWN = 0.65  # the same in drawn art, where what is worth less are fringes
+NODE_SHARE = 0.025  # of what the weaker shapes save; where each one saves a lot, a node must save that much
+WEAKER = 0.1  # of the shapes
+CHARACTER_SHARES = (0.004, 0.012, 0.024)  # of a node's price that a character must save to stay, in pass after pass
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
@@ -127,6 +130,7 @@ class _Run:
         self.on_progress = on_progress
         self.steps = max(1, steps)
         self.drawn = len(tree.stands) > 0
+        self.node_price = NODE_PRICE_DRAWN if self.drawn else NODE_PRICE
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB
 
@@ -214,7 +218,7 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = [*_subsets(order), *self._objects_alone(plan, order)]
-            return drop_nodes(fit, width, height, NODE_PRICE, subsets=subsets, threads=self.threads)
+            return drop_nodes(fit, width, height, self.node_price, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
 
@@ -224,7 +228,8 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             weighted = _subsets(order)
-            for price in CHARACTER_PRICES:
+            for share in CHARACTER_SHARES:
+                price = share * self.node_price
                 fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
                 fit = optimize(
                     fit,
@@ -255,6 +260,8 @@ class _Run:
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
+        if len(plan) >= first_budget(budget) and not self.drawn:
+            self.node_price = max(NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
         chooser = Chooser(
             self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
         )
