@@ -45,6 +45,7 @@ STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of i
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
 OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
 PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
+OUTLINE_PREFIXES = ((4, 0.3), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ class _Run:
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
-            subsets = [*_subsets(order), *self._objects_alone(plan, order)]
+            subsets = [*_subsets(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
             return drop_nodes(fit, width, height, self.node_price, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
@@ -228,7 +229,8 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             weighted = _subsets(order)
-            for share in CHARACTER_SHARES:
+            shares = CHARACTER_SHARES[:1] if self.drawn else CHARACTER_SHARES  # plain forms are looked at closely
+            for share in shares:
                 price = share * self.node_price
                 fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
                 fit = optimize(
@@ -348,7 +350,7 @@ class _Run:
         return worth, image[..., : self.target.shape[0]]
 
 
-def _subsets(order: Int64) -> list[tuple[Bool, float]]:
+def _subsets(order: Int64, prefixes: tuple[tuple[int, float], ...] = PREFIXES) -> list[tuple[Bool, float]]:
     """The whole drawing, and its most important shapes alone, as masks over shapes back to front, with weights."""
-    smaller = [(order < most, weight) for most, weight in PREFIXES if most < len(order)]
+    smaller = [(order < most, weight) for most, weight in prefixes if most < len(order)]
     return [(np.ones(len(order), dtype=bool), 1.0), *smaller]
