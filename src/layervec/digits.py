@@ -20,7 +20,7 @@ from layervec.types import Bool, Float64, Int64
 
 FINE_BELOW = 256  # units, longer side; smaller drawings have coordinates in hundredths, others in tenths
 MOST_TILT = 0.06  # of a handle's length that its ends may move by, so that smooth joins stay smooth
-PROBES = 8  # sign pictures
+PROBES = 4  # sign pictures
 
 
 def most_decimals(width: float, height: float) -> int:

@@ -35,7 +35,8 @@ NODE_PRICE = 0.25  # squared error over all channels, px, that a node must save 
 NODE_PRICE_DRAWN = 0.65  # the same in drawn art, where what is worth less are fringes
 NODE_SHARE = 0.025  # of what the weaker shapes save; where each one saves a lot, a node must save that much
 WEAKER = 0.1  # of the shapes
-CHARACTER_SHARES = (0.004, 0.012, 0.024)  # of a node's price that a character must save to stay, in pass after pass
+CHARACTER_SHARE = 0.024  # of a node's price that a character must save to stay
+CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are looked at closely
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
@@ -99,7 +100,7 @@ def refine(
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
-        plan = run.shortened(plan, grid, effort.final_steps // SHORTENED_SHARE)
+        plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
@@ -223,15 +224,15 @@ class _Run:
 
         return self._stacked(plan, work)
 
-    def shortened(self, plan: Plan, grid: Grid, steps: int) -> Plan:
+    def shortened(self, plan: Plan, grid: Grid, passes: int, steps: int) -> Plan:
         """Write coordinates shorter, more of them in each pass, while those left move to make up for it."""
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
             weighted = _subsets(order)
-            shares = CHARACTER_SHARES[:1] if self.drawn else CHARACTER_SHARES  # plain forms are looked at closely
-            for share in shares:
-                price = share * self.node_price
+            share = CHARACTER_SHARE_DRAWN if self.drawn else CHARACTER_SHARE
+            for number in range(1, passes + 1):
+                price = share * (number / passes) ** 1.6 * self.node_price
                 fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
                 fit = optimize(
                     fit,
