@@ -29,7 +29,7 @@ def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
     order = stack(tree, plan.nodes)
     place = np.empty(count, dtype=np.int64)
     place[order] = np.arange(count)
-    painted = np.einsum("jp,ipc->ijc", where, ramps.premultiplied(plan.paints, plan.ramps, channels))
+    painted = _painted(plan, where[:, 1:], channels)
     painted_error = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
     error = area * (mean**2).sum(axis=1)
     shown = np.full(count, -1)  # place of the shape that is seen in each cell so far
@@ -46,6 +46,16 @@ def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
         error = np.where(covers[best], painted_error[best], error)
         shown = np.where(covers[best], place[best], shown)
     return np.array(found, dtype=np.int64)
+
+
+def _painted(plan: Plan, where: Float64, channels: int) -> Float64:
+    """Premultiplied colour of each shape at each of the places [n, 2]: [k, n, channels]."""
+    colours = np.repeat(plan.paints[:, None, :3], len(where), axis=1)
+    if plan.ramps is not None:
+        for i in np.flatnonzero(plan.ramps.kind):
+            colours[i] = ramps.colours_at(plan.ramps, int(i), where)
+    alpha = np.broadcast_to(plan.paints[:, None, 3:], (*colours.shape[:2], 1))
+    return np.concatenate([colours * alpha, alpha], axis=2)[..., :channels]
 
 
 def _cells(owner: Int64, pixels: Float32, count: int) -> tuple[Float64, Float64, Float64]:
