@@ -14,7 +14,7 @@ import numpy as np
 from layervec.compiled import inner, kernel
 from layervec.types import Float32, Float64
 
-RAMP_PRICE = 0.4  # squared error that a region must save to count as a ramp; steeper is noise of a few pixels
+RAMP_PRICE = 0.25  # squared error that a region must save to count as a ramp; steeper is noise of a few pixels
 PIXEL_VARIANCE = 1 / 12  # px^2, of a place within its own pixel, as in slopes.py
 
 

@@ -22,7 +22,6 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 GROWTH_BEFORE_RESCAN = 1.1  # a region's edges are priced anew when its area has grown by this factor
 HEAP_ROOM = 12  # heap entries an edge; pictures tried need up to 5
 BORDER_EXPONENT = -0.25  # merge cost falls with the length of the shared border to this power (DESIGN, region tree)
-FLAT_SHARE = 0.05  # of the cost without gradients, where they count: a step is no ramp, though one explains 3/4 of it
 
 
 def absorb_fringes(pixels: Float32, least_contrast: float, purity: float, slope: float) -> Float32:
@@ -331,7 +330,7 @@ def _price(
     if places.shape[1] == 0:
         return _cost(mean, area, a, b) * length[edge] ** BORDER_EXPONENT
     less = saved_together(mean, area, places, a, b) - saved[a] - saved[b]
-    return max(_cost(mean, area, a, b) - (1 - FLAT_SHARE) * less, 0.0) * length[edge] ** BORDER_EXPONENT
+    return max(_cost(mean, area, a, b) - less, 0.0) * length[edge] ** BORDER_EXPONENT
 
 
 @inner
