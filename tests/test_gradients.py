@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layervec import Settings, ramps, slopes, vectorize
-from layervec.types import LINEAR, LinearGradient, RadialGradient, Ramps, Solid, Stop
+from layervec import Settings, ramps, raster, slopes, stops, vectorize
+from layervec.optimize import Fit, optimize, solve_colours
+from layervec.types import LINEAR, SOLID, LinearGradient, Outline, RadialGradient, Ramps, Solid, Stop
 
 
 def sums(pixels):
@@ -85,7 +86,7 @@ def test_linear_gradients_run_downwards_and_cover_the_region():
     assert y0 == pytest.approx(0.4, abs=1)
     assert y1 == pytest.approx(39.6, abs=1)
     assert (found.colours[0, 0] < 0.05).all()
-    assert (found.colours[0, 2] > 0.95).all()
+    assert (found.colours[0, -1] > 0.95).all()
 
 
 def row(kind, colours):
@@ -104,6 +105,66 @@ def test_stops_that_do_not_show_go():
     assert [stop.offset for stop in two.stops] == [0, 1]
     assert [stop.offset for stop in three.stops] == [0, 0.5, 1]
     assert none == Solid(0.5, 0.5, 0.5)
+
+
+def sheet(ramp, h=40, w=60, paints=((0.5, 0.5, 0.5, 1.0),)):
+    """One shape that is all of the canvas, filled with a gradient."""
+    corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float64)
+    ends = np.roll(corners, -1, axis=0)
+    points = np.stack([corners, corners + (ends - corners) / 3, ends - (ends - corners) / 3], axis=1)
+    outline = Outline(points.reshape(-1, 2), np.array([0, 12]), np.ones(4, bool))
+    return Fit((outline,), np.array(paints), ramp)
+
+
+def across(w, colours, offsets=(0, 1 / 3, 2 / 3, 1)):
+    axis = np.array([[0, 0, w, 0]], np.float32)
+    return Ramps(np.array([LINEAR], np.int8), axis, np.float32([offsets]), np.float32([colours]))
+
+
+def planar(pixels):
+    return np.ascontiguousarray(np.moveaxis(pixels, 2, 0), dtype=np.float32)
+
+
+def test_stops_that_are_not_worth_their_bytes_go():
+    light, middle, dark = [0.8, 0.8, 0.8], [0.55, 0.5, 0.5], [0.2, 0.2, 0.2]
+    bent = sheet(across(60, [light, [0.68, 0.65, 0.65], middle, dark]))
+    found = stops.thinned(bent, 60, 40, gradient_price=4.0)
+    kept = ramps.paint(found.paints, found.ramps, 0)
+    assert [stop.offset for stop in kept.stops] == pytest.approx([0, 2 / 3, 1])
+    before, after = (raster.render(fit.scene(), 60, 40)[..., :3] for fit in (bent, found))
+    assert 0 < ((before - after) ** 2).sum() < stops.STOP_PRICE
+
+
+def test_a_stop_far_from_all_that_shows_goes():
+    """The bend lies beyond the canvas."""
+    fit = sheet(across(180, [[0.2] * 3, [0.4] * 3, [0.9, 0.1, 0.1], [0.8] * 3]))
+    found = stops.thinned(fit, 60, 40, gradient_price=1.0)
+    assert len(ramps.paint(found.paints, found.ramps, 0).stops) == 2
+    before, after = (raster.render(each.scene(), 60, 40)[..., :3] for each in (fit, found))
+    np.testing.assert_allclose(before, after, atol=0.02)
+
+
+def test_gradients_that_do_not_pay_become_the_mean_of_what_shows():
+    faint = sheet(across(60, [[0.5] * 3, [0.51] * 3, [0.52] * 3, [0.53] * 3]))
+    spread = ((np.linspace(0.5, 0.53, 60) - 0.515) ** 2).sum() * 40 * 3
+    assert stops.thinned(faint, 60, 40, gradient_price=0.9 * spread).ramps.kind[0] == LINEAR
+    found = stops.thinned(faint, 60, 40, gradient_price=1.1 * spread)
+    assert found.ramps.kind[0] == SOLID
+    np.testing.assert_allclose(found.paints[0], [0.515, 0.515, 0.515, 1], atol=2e-3)
+
+
+def test_stops_move_to_where_the_picture_bends():
+    light, dark = [0.9, 0.8, 0.7], [0.2, 0.1, 0.3]
+    target = raster.render(sheet(across(60, [dark, light, dark, dark], (0, 0.55, 0.8, 1))).scene(), 60, 40)[..., :3]
+    start = sheet(across(60, [dark, dark, light, dark]))
+    found = optimize(start, planar(target), 40, threads=1)
+    first, last = (
+        ((raster.render(fit.scene(), 60, 40)[..., :3] - target) ** 2).sum()
+        for fit in (solve_colours(start, planar(target), threads=1), found)
+    )
+    assert last < first / 3
+    assert (np.diff(found.ramps.offsets) > 0).all()
+    assert np.abs(found.ramps.offsets - start.ramps.offsets).max() > 0.05
 
 
 def shaded():

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from pictures import confetti, cut_out, disc, nested_discs, noisy, premultiplied, raster, scenery, tree_of
 
-from layervec import arrange, ranks, tree
+from layervec import arrange, ramps, ranks, tree
 from layervec.arrange import Plan
 from layervec.optimize import Fit
 from layervec.raster import render
+from layervec.types import LINEAR
 
 
 def sticker():
@@ -81,3 +82,23 @@ def test_the_ground_of_an_opaque_picture_ranks_first() -> None:
     paints = np.array([[0.9, 0.9, 0.9, 1.0], [0.02, 0.02, 0.02, 1.0]])
     plan = arrange.add_outlines(Plan(np.array([node_of[1], 0]), (), paints), found, pixels, 1.0)
     assert ranks.rank(found, pixels, plan).tolist() == [1, 0]
+
+
+def test_a_gradient_counts_as_it_looks_in_all_of_a_region() -> None:
+    """Light at both ends and dark in the middle alone: by its middle this sheet would look worse than nothing."""
+    labels = np.zeros((60, 90), int)
+    labels[5:55, 5:85] = 1
+    labels[20:24, 2:4] = 2
+    found, node_of = tree_of(labels, [0, 1, 2])
+    profile = np.interp(np.arange(90) + 0.5, [5, 40, 45, 50, 85], [1, 1, 0, 1, 1])
+    pixels = np.array([0.5, 1.0, 0.9])[labels].astype(np.float32)[..., None].repeat(3, axis=2)
+    pixels[labels == 1] = np.broadcast_to(profile[None, :, None], (60, 90, 3))[labels == 1]
+    gradients = ramps.solids(3)
+    gradients.kind[1], gradients.axis[1] = LINEAR, (40, 0, 50, 0)
+    gradients.offsets[1] = 0, 0.5, 1, 1
+    gradients.colours[1] = np.array([1, 0, 1, 1])[:, None]
+    paints = np.ones((3, 4))
+    paints[:, :3] = np.array([0.5, 0.9, 0.9])[:, None]
+    plan = Plan(np.array([0, node_of[1], node_of[2]]), (), paints, gradients)
+    plan = arrange.add_outlines(plan, found, pixels, 1.0)
+    np.testing.assert_array_equal(ranks.rank(found, pixels, plan), [0, 1, 2])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numba import njit
 from pictures import disc, grid, jpeg, noisy, painted, raster, tree_of, two_discs
 
 from layervec import simplify, tree
@@ -226,6 +227,54 @@ def test_texture_that_a_level_has_lost_merges_before_an_object_of_its_contrast()
         owner = owners(found, tree.cut(found, 2))
         alone = owner == owner[48, 142]
         np.testing.assert_equal(np.array_equal(alone, square == 1), told_apart)
+
+
+def test_the_bands_of_a_ramp_belong_together_where_gradients_may_fill_it() -> None:
+    """A disc of less contrast than the ramp it lies on is cut off from it before the ramp is cut to bands."""
+    inside = disc(96, 128, 64, 48, 16)
+    ramp = np.linspace(0.2, 0.8, 128)[None, :, None] * np.ones((96, 1, 3))
+    picture = raster(noisy(np.where(inside[..., None] > 0.5, ramp + 0.3, ramp), 0.02))
+    for shaded in (False, True):
+        found = tree.build(picture, [picture], shaded=shaded)
+        owner = owners(found, tree.cut(found, 2))
+        there = owner == owner[48, 64]
+        likeness = (there & (inside > 0.5)).sum() / (there | (inside > 0.5)).sum()
+        assert (likeness > 0.9) == shaded
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_a_gradient_saves_is_the_same_however_regions_are_joined(channels) -> None:
+    """The kernels' sums of two parts against those of all their pixels at once, and against slopes.py."""
+    from layervec import ramp_kernels as kernels
+    from layervec import slopes
+
+    random = np.random.default_rng(channels)
+    labels = np.zeros((6, 9), np.int32)
+    labels[2:, 3:] = 1
+    features = random.normal(size=(54, channels)).astype(np.float32)
+
+    def saved(parts):
+        places, area = tree._places(features, parts), np.bincount(parts.ravel()).astype(float)
+        found = np.zeros(len(area))
+        kernels.save_all(area, places, found)
+        return found + kernels.RAMP_PRICE, area, places
+
+    (whole,), area, _ = saved(np.zeros_like(labels))
+    if channels == 3:
+        pixels = features.reshape(6, 9, 3)
+        sums = slopes.place_columns(pixels).reshape(54, -1).sum(axis=0)[None]
+        assert whole == pytest.approx(slopes.saved(area, features.sum(axis=0, dtype=float)[None], sums)[0])
+    _, areas, places = saved(labels)
+    means = np.stack([features[labels.ravel() == i].mean(axis=0) for i in (0, 1)]).astype(np.float32)
+
+    @njit
+    def joined(means, areas, places):
+        together = kernels.saved_together(means, areas, places, 0, 1)
+        kernels.join(means, areas, places, 0, 1)
+        areas[0] += areas[1]
+        return together, kernels.saved_in(areas, places, 0)
+
+    assert np.array(joined(means, areas, places)) + kernels.RAMP_PRICE == pytest.approx(whole, rel=1e-5)
 
 
 def test_a_tree_by_hand_is_cut_where_it_says() -> None:

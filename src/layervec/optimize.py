@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from layervec import ramps
 from layervec.palette import Palette
-from layervec.types import RADIAL, Bool, Float32, Float64, Int64, Outline, Ramps, Scene
+from layervec.types import RADIAL, STOPS, Bool, Float32, Float64, Int8, Int64, Outline, Ramps, Scene
+
+if TYPE_CHECKING:
+    from layervec.raster import RampGradients
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
 LAST_STEP = 0.04  # px, the same at its end
@@ -23,8 +27,10 @@ QUIET = 0.002  # squared error per px: points whose gradient is well below this 
 SMOOTH_ANGLE = 0.97  # cosine of the angle between handles above which a join counts as smooth
 LONGEST_HANDLE = 0.9  # in chords; longer handles make loops
 SOLVE_EVERY = 20  # steps between two solves for the colours
-AXIS_STEP = 2.0  # the ends of a gradient move so many times as far as points, as each px of theirs shows less
+AXIS_STEP = 5.0  # the ends of a gradient move so many times as far as points, as each px of theirs shows less
 LEAST_AXIS = 3.0  # px, length of a gradient
+STOP_STEP = 4.0  # inner stops of a gradient move so many times as far along its axis as points
+LEAST_GAP = 0.02  # between two stops, of the gradient's length
 RIDGE = 0.05  # px; weight of a shape's known colour against what is seen of it
 
 
@@ -141,7 +147,7 @@ def optimize(
             length = first_step * (LAST_STEP / first_step) ** share
             geometry.move(passed.points if further is None else weight * passed.points + pull, length)
             if fit.ramps is not None and passed.ramps is not None:
-                fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps.axis, length))
+                fit = replace(fit, ramps=axes.moved(fit.ramps, passed.ramps, length))
     geometry.points = best_points
     palette = None if palette is None else palette.moved(fit.paints)
     fit = replace(fit, outlines=geometry.outlines(), ramps=best_ramps)
@@ -244,18 +250,40 @@ class _Adam:
 
 
 class _Axes:
-    """Moves the axes of gradients."""
+    """Moves the axes of gradients, and the stops along them."""
 
     def __init__(self, count: int) -> None:
         self._adam = _Adam((count, 4))
+        self._stops = _Adam((count, STOPS))
 
-    def moved(self, found: Ramps, gradient: Float64, step: float) -> Ramps:
-        """Take one step of at most about AXIS_STEP * `step` px against dL/daxis; axes stay LEAST_AXIS px long."""
-        axis = found.axis - AXIS_STEP * step * self._adam(gradient)
-        length = np.linalg.norm(axis[:, 2:] - axis[:, :2], axis=1)
-        length = np.where(found.kind == RADIAL, axis[:, 2], length)
-        kept = np.where((length >= LEAST_AXIS)[:, None], axis, found.axis)
-        return replace(found, axis=kept.astype(np.float32))
+    def moved(self, found: Ramps, gradient: RampGradients, step: float) -> Ramps:
+        """Take one step of at most about AXIS_STEP * `step` px against the derivatives; axes stay LEAST_AXIS px long.
+
+        The first stop and the last one stay at the ends of the axis, and stops in their order.
+        """
+        axis = found.axis - AXIS_STEP * step * self._adam(gradient.axis)
+        length = _axis_lengths(found.kind, axis)
+        kept = np.where((length >= LEAST_AXIS)[:, None], axis, found.axis).astype(np.float32)
+        length = np.maximum(_axis_lengths(found.kind, kept), LEAST_AXIS)[:, None]
+        wanted = found.offsets - STOP_STEP * step * self._stops(gradient.offsets / length) / length
+        return replace(found, axis=kept, offsets=_in_order(found.offsets, wanted))
+
+
+def _axis_lengths(kind: Int8, axis: Float64 | Float32) -> Float64:
+    """Lengths of gradients, px: [k]."""
+    length = np.linalg.norm(axis[:, 2:] - axis[:, :2], axis=1)
+    return np.where(kind == RADIAL, axis[:, 2], length).astype(np.float64)
+
+
+def _in_order(now: Float32, wanted: Float64) -> Float32:
+    """Return wanted offsets of stops, [k, STOPS], at least LEAST_GAP apart; ends, jumps and unused stops stay."""
+    found = now.copy()
+    for place in range(1, STOPS - 1):
+        low = found[:, place - 1] + LEAST_GAP
+        high = now[:, place + 1] - LEAST_GAP
+        free = (now[:, place - 1] < now[:, place]) & (now[:, place] < now[:, place + 1]) & (low <= high)
+        found[:, place] = np.where(free, np.clip(wanted[:, place], low, high), now[:, place])
+    return found
 
 
 class _Geometry:

@@ -139,7 +139,8 @@ def _by_regions(
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
     raster = picture.raster
     with clock.stage("tree") as done:
-        regions = done(tree.build(raster, levels, masks=masks, threads=threads))
+        shaded = settings.gradients != "off"
+        regions = done(tree.build(raster, levels, masks=masks, shaded=shaded, threads=threads))
     pixels = _fitted(raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)

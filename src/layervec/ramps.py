@@ -126,14 +126,18 @@ def _needed(ramps: Ramps, i: int, place: int) -> bool:
     return bool(after <= at or np.abs(middle - between).max() >= BEND)
 
 
-def colours_at(found: Ramps, i: int, places: Float64) -> Float64:
-    """Return the colours of gradient i at places [n, 2]: [n, 3]."""
+def parameters(found: Ramps, i: int, places: Float64) -> Float64:
+    """Return how far along gradient i places [n, 2] lie, 0 at its start and 1 at its end: [n]."""
     axis = found.axis[i].astype(np.float64)
     if found.kind[i] == RADIAL:
-        t = np.linalg.norm(places - axis[:2], axis=1) / max(axis[2], 1e-9)
-    else:
-        reach = axis[2:] - axis[:2]
-        t = (places - axis[:2]) @ reach / max(float(reach @ reach), 1e-9)
+        return np.asarray(np.linalg.norm(places - axis[:2], axis=1) / max(axis[2], 1e-9))
+    reach = axis[2:] - axis[:2]
+    return np.asarray((places - axis[:2]) @ reach / max(float(reach @ reach), 1e-9))
+
+
+def colours_at(found: Ramps, i: int, places: Float64) -> Float64:
+    """Return the colours of gradient i at places [n, 2]: [n, 3]."""
+    t = parameters(found, i, places)
     return np.stack([np.interp(t, found.offsets[i], found.colours[i, :, c]) for c in range(3)], axis=1)
 
 

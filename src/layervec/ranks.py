@@ -12,6 +12,7 @@ from layervec import ramps
 from layervec.arrange import Plan, seen, stack
 from layervec.types import Float32, Float64, Int64, Outline, RegionTree
 
+SAMPLE = 4096  # pixels, about, by which gradients are judged
 CHORDS = 4  # a segment, when its outline is filled to see what it covers
 COVERED = 0.5  # of what shows of a region; an outline over more than this share covers it
 
@@ -19,8 +20,7 @@ COVERED = 0.5  # of what shows of a region; an outline over more than this share
 def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
     """Return the indices of a plan's shapes, the most important first: int64 [k].
 
-    What shows of a region counts as a whole, with the colour that a gradient has in its middle. pixels: premultiplied
-    [h, w, c].
+    What shows of a region counts as a whole, with the mean of its colours. pixels: premultiplied [h, w, c].
     """
     count, channels = len(plan), pixels.shape[2]
     owner = seen(tree, plan.nodes)
@@ -29,8 +29,10 @@ def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
     order = stack(tree, plan.nodes)
     place = np.empty(count, dtype=np.int64)
     place[order] = np.arange(count)
-    painted = np.einsum("jp,ipc->ijc", where, ramps.premultiplied(plan.paints, plan.ramps, channels))
-    painted_error = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
+    painted_error = _flat_error(plan, area, mean)  # [i, j]: error of cell j painted as i
+    if plan.ramps is not None:
+        graded = np.flatnonzero(plan.ramps.kind)
+        painted_error[graded] = _graded_error(plan, graded, owner, pixels, area, mean, where)
     error = area * (mean**2).sum(axis=1)
     shown = np.full(count, -1)  # place of the shape that is seen in each cell so far
     saved = np.where(over, error - painted_error, 0.0)  # [i, j]: what shape i would improve cell j by
@@ -52,16 +54,56 @@ def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
     return np.array(found, dtype=np.int64)
 
 
+def _flat_error(plan: Plan, area: Float64, mean: Float64) -> Float64:
+    """Squared error of each cell in the one colour of each shape: [k, cells], without what it has in its mean."""
+    painted = plan.paints.copy()
+    painted[:, :3] *= painted[:, 3:]
+    return np.asarray(area * ((mean[None] - painted[:, None, : mean.shape[1]]) ** 2).sum(axis=2))
+
+
+def _graded_error(
+    plan: Plan, graded: Int64, owner: Int64, pixels: Float32, area: Float64, mean: Float64, where: Float64
+) -> Float64:
+    """The same of gradients, by a sample of pixels, and by the middle of cells that have none: [g, cells].
+
+    Below 0 where a gradient is closer to a cell than its mean is.
+    """
+    assert plan.ramps is not None
+    step = max(1, round((owner.size / SAMPLE) ** 0.5))
+    cell = owner[step // 2 :: step, step // 2 :: step]
+    y, x = np.nonzero(cell >= 0)
+    cell, places = cell[y, x], np.stack([x, y], axis=1) * float(step) + (step // 2 + 0.5)
+    wanted = pixels[step // 2 :: step, step // 2 :: step][y, x].astype(np.float64)
+    count = np.bincount(cell, minlength=len(area))
+    scale = area / np.maximum(count, 1)
+    least = ((wanted - mean[cell]) ** 2).sum(axis=1)
+    found = np.empty((len(graded), len(area)))
+    for row, i in zip(found, graded.tolist(), strict=True):
+        alpha = plan.paints[i, 3]
+        sampled, middle = (_with_alpha(ramps.colours_at(plan.ramps, i, at), alpha, wanted) for at in (places, where))
+        more = ((wanted - sampled) ** 2).sum(axis=1) - least
+        row[:] = np.where(
+            count > 0,
+            scale * np.bincount(cell, more, len(area)),
+            area * ((mean - middle) ** 2).sum(axis=1),
+        )
+    return found
+
+
+def _with_alpha(colours: Float64, alpha: float, like: Float64) -> Float64:
+    """Return straight colours [n, 3] premultiplied, with as many channels as `like` has."""
+    return np.concatenate([colours * alpha, np.full((len(colours), 1), alpha)], axis=1)[:, : like.shape[1]]
+
+
 def _cells(owner: Int64, pixels: Float32, count: int) -> tuple[Float64, Float64, Float64]:
-    """Area [k], mean colour [k, c] and middle (1, x, y) [k, 3] of what shows of each region."""
+    """Area [k], mean colour [k, c] and middle [k, 2], px, of what shows of each region."""
     h, w, channels = pixels.shape
     y, x = np.mgrid[0.5:h, 0.5:w]
     columns = [*np.moveaxis(pixels, 2, 0), np.ones((h, w)), x, y]
     cell: Float64 = np.stack([np.bincount(owner.ravel() + 1, c.ravel(), count + 1)[1:] for c in columns], axis=1)
     area = cell[:, channels]
     cell = cell / np.maximum(area, 1.0)[:, None]
-    cell[:, channels] = 1.0
-    return area, cell[:, :channels], cell[:, channels:]
+    return area, cell[:, :channels], cell[:, channels + 1 :]
 
 
 def _covered(outline: Outline, owner: Int64, count: int) -> Int64:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import palette as palettes
-from layervec import ramps
+from layervec import ramps, stops
 from layervec.arrange import Plan, add_outlines, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
@@ -96,7 +96,7 @@ def refine(
         plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
         plan = run.fit(plan, effort.round_steps, number)
     for _ in range(effort.final_fits):
-        plan = replace(plan, ramps=ramps.simplified(plan.ramps))
+        plan = run.with_fewer_stops(plan)
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
@@ -291,6 +291,13 @@ class _Run:
             ramps.joined(left.ramps, as_ramps(chooser.ramps[: len(added)])),
         )
         return self.ranked(add_outlines(changed, self.tree, self.pixels, self.tolerance, threads=self.threads))
+
+    def with_fewer_stops(self, plan: Plan) -> Plan:
+        """Drop stops and gradients that are not worth their place."""
+        height, width = self.target.shape[1:]
+        return self._stacked(
+            plan, lambda fit, order: stops.thinned(fit, width, height, self.gradient_price, self.threads)
+        )
 
     def pruned(self, plan: Plan) -> Plan:
         """Drop the shapes that came to nothing in fitting.

@@ -28,9 +28,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Step = Annotated[int, Field(ge=0, le=10_000)]
 MOST_BYTES = 1 << 20  # of a file of settings
 
-# Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as
-# four to six nodes, each of which must save 0.65 in drawn art (`refine.NODE_PRICE_DRAWN`).
-GRADIENT_PRICES: dict[Gradients, float] = {"auto": 4.0, "on": 0.5, "off": math.inf}
+# Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as six
+# nodes or more (`refine.NODE_PRICE`); but it spares paths, and those are what is counted.
+GRADIENT_PRICES: dict[Gradients, float] = {"auto": 2.0, "on": 0.5, "off": math.inf}
 
 # The choice of what does a stage's work: the one that needs no model, and the settings that mean nothing to it.
 ROUTES = {

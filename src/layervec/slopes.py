@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from layervec import ramps
-from layervec.types import LINEAR, Float32, Float64, Ramps
+from layervec.types import LINEAR, STOPS, Float32, Float64, Ramps
 
 PLACES = 11  # sums a region: x, y, xx, xy, yy, x * rgb, y * rgb
 PIXEL_VARIANCE = 1 / 12  # px^2, of a place within its own pixel; keeps regions of a few pixels from steep slopes
@@ -98,14 +98,16 @@ def error(square: Float64, area: Float64, colours: Float64, places: Float64, fou
 
 
 def linear(found: Slopes) -> Ramps:
-    """Return slopes as linear gradients that run downwards, with three stops, as long as the places spread."""
+    """Return slopes as linear gradients that run downwards, stops spread evenly, as long as the places spread."""
     downwards = np.where(found.direction[:, 1] < 0, -1.0, 1.0)[:, None]
     reach = found.direction * downwards * (REACH * found.deviation)[:, None]
     step = np.einsum("kd,kdc->kc", reach, found.slope)
     rows = ramps.solids(len(reach))
     rows.kind[:] = LINEAR
+    t = np.linspace(0.0, 1.0, STOPS)
+    rows.offsets[:] = t
     rows.axis[:] = np.concatenate([found.centre - reach, found.centre + reach], axis=1)
-    rows.colours[:] = np.clip(found.colour[:, None] + np.array([-1, 0, 1, 1])[:, None] * step[:, None], 0, 1)
+    rows.colours[:] = np.clip(found.colour[:, None] + (2 * t - 1)[:, None] * step[:, None], 0, 1)
     return rows
 
 

@@ -29,12 +29,19 @@ FRINGE_PASSES = 2  # an edge blurred over three or four pixels needs two
 
 
 def build(
-    raster: Raster, levels: Sequence[Raster], *, masks: Sequence[Mask] = (), threads: int | None = None
+    raster: Raster,
+    levels: Sequence[Raster],
+    *,
+    masks: Sequence[Mask] = (),
+    shaded: bool = False,
+    threads: int | None = None,
 ) -> RegionTree:
     """Return the region tree of a picture.
 
     levels: simplified versions of the picture, fine to coarse, of its size; the picture itself may be among them.
     masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`).
+    shaded: regions may be filled with gradients, so the bands of a ramp belong together; not so with masks or in
+    drawn art, where zones say as much.
     """
     from layervec import tree_kernels as kernels
 
@@ -48,7 +55,8 @@ def build(
     if drawn is not None:
         return drawn
     labels = labels.reshape(h, w)
-    children, cost = kernels.merge(*_leaves(features, labels))
+    places = _places(features, labels) if shaded else None
+    children, cost = kernels.merge(*_leaves(features, labels), places)
     number, parent, last, costs = _numbered(children, cost)
     return RegionTree(number[labels], parent, last, costs)
 
@@ -60,6 +68,18 @@ def _leaves(features: Float32, labels: Int32) -> tuple[Float32, Float64, Int32, 
     area = np.bincount(flat, minlength=n).astype(np.float64)
     mean = np.stack([np.bincount(flat, column, n) / area for column in features.T], axis=1)
     return mean.astype(np.float32), area, *borders(labels, n)
+
+
+def _places(features: Float32, labels: Int32) -> Float64:
+    """Return how the pixels of leaves lie, by themselves and against features, for `tree_kernels.merge`."""
+    flat = labels.ravel()
+    area = np.bincount(flat)
+    x, y = (grid.ravel() for grid in np.mgrid[0 : labels.shape[0], 0 : labels.shape[1]][::-1])
+    middle = [np.bincount(flat, place) / area for place in (x, y)]
+    x, y = x - middle[0][flat], y - middle[1][flat]
+    scatter = [np.bincount(flat, product) for product in (x * x, x * y, y * y)]
+    crossed = [np.bincount(flat, place * column) for column in features.T for place in (x, y)]
+    return np.stack([*middle, *scatter, *crossed], axis=1)
 
 
 def _numbered(children: Int32, cost: Float64) -> tuple[Int32, Int32, Int32, Float64]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from layervec.compiled import inner, kernel
+from layervec.ramp_kernels import join, save_all, saved_in, saved_together
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 GROWTH_BEFORE_RESCAN = 1.1  # a region's edges are priced anew when its area has grown by this factor
@@ -286,11 +287,14 @@ def _made_at(cost: Float64, node: int, n: int) -> float:
     return cost[node - n] if node >= n else 0.0
 
 
-def merge(mean: Float32, area: Float64, ends: Int32, length: Float32) -> tuple[Int32, Float64]:
+def merge(
+    mean: Float32, area: Float64, ends: Int32, length: Float32, places: Float64 | None = None
+) -> tuple[Int32, Float64]:
     """Merge regions pairwise, cheapest first, until one is left (Ward's cost, shorter borders dearer).
 
     mean: [n, f] feature means, area: [n] pixels, ends: [e, 2] touching regions, each pair once,
-    length: [e] shared border, pixels. All regions must hang together.
+    length: [e] shared border, pixels. All regions must hang together. places: [n, 5 + 2 f], as in ramp_kernels.py;
+    then the error that a merge adds is that of gradients, where they save any, instead of that of one colour each.
     Returns (children int32 [n - 1, 2], cost float64 [n - 1]): merge i makes node n + i, whose cost is at
     least that of the merges below it.
     """
@@ -301,8 +305,10 @@ def merge(mean: Float32, area: Float64, ends: Int32, length: Float32) -> tuple[I
     _chain(halves, chained, head)
     children, cost = np.empty((n - 1, 2), np.int32), np.empty(n - 1)
     room = HEAP_ROOM * edges + 64
+    places, saved = np.empty((n, 0)) if places is None else places.copy(), np.zeros(n)
+    save_all(area, places, saved)
     _merge(
-        mean.copy(), area.copy(), ends.copy(), length.copy(), np.ones(edges, np.bool_), chained, head,
+        mean.copy(), area.copy(), places, saved, ends.copy(), length.copy(), np.ones(edges, np.bool_), chained, head,
         np.bincount(halves, minlength=n).astype(np.int32), np.arange(n, dtype=np.int32), area.copy(),
         np.full(n, -1, np.int32), np.empty(room), np.empty(room, np.int64), children, cost,
     )  # fmt: skip
@@ -317,8 +323,14 @@ def _chain(halves: Int32, chained: Int32, head: Int32) -> None:
 
 
 @inner
-def _price(mean: Float32, area: Float64, ends: Int32, length: Float32, edge: int) -> Any:
-    return _cost(mean, area, ends[edge, 0], ends[edge, 1]) * length[edge] ** BORDER_EXPONENT
+def _price(
+    mean: Float32, area: Float64, places: Float64, saved: Float64, ends: Int32, length: Float32, edge: int
+) -> Any:
+    a, b = ends[edge, 0], ends[edge, 1]
+    if places.shape[1] == 0:
+        return _cost(mean, area, a, b) * length[edge] ** BORDER_EXPONENT
+    less = saved_together(mean, area, places, a, b) - saved[a] - saved[b]
+    return max(_cost(mean, area, a, b) - less, 0.0) * length[edge] ** BORDER_EXPONENT
 
 
 @inner
@@ -330,6 +342,8 @@ def _other_end(ends: Int32, edge: int, region: int) -> Any:
 def _merge(
     mean: Float32,
     area: Float64,
+    places: Float64,  # [n, 5 + 2 f], or [n, 0] where gradients do not count
+    saved: Float64,  # [n], what a gradient saves in each region
     ends: Int32,
     length: Float32,
     alive: Bool,  # [e], edges between two regions that are still apart
@@ -348,7 +362,7 @@ def _merge(
     n = len(mean)
     size = 0
     for e in range(len(ends)):
-        size = _push(keys, items, size, _price(mean, area, ends, length, e), e)
+        size = _push(keys, items, size, _price(mean, area, places, saved, ends, length, e), e)
     done = 0
     while size > 0 and done < n - 1:
         e = items[0]
@@ -356,7 +370,7 @@ def _merge(
         size = _pop(keys, items, size)
         if not alive[e]:
             continue
-        now = _price(mean, area, ends, length, e)
+        now = _price(mean, area, places, saved, ends, length, e)
         if now > key * (1 + 1e-9) and size > 0 and now > keys[0]:
             size = _push(keys, items, size, now, e)
             continue
@@ -367,7 +381,11 @@ def _merge(
         children[done, 0] = node[a]
         children[done, 1] = node[b]
         cost[done] = max(now, _made_at(cost, node[a], n), _made_at(cost, node[b], n))
+        if places.shape[1] > 0:
+            join(mean, area, places, a, b)
         _absorb_region(mean, area, a, b)
+        if places.shape[1] > 0:
+            saved[a] = saved_in(area, places, a)
         node[a] = n + done
         done += 1
         alive[e] = False
@@ -404,7 +422,7 @@ def _merge(
                     head[a] = half
                     degree[a] += 1
                     seen[other] = edge
-                size = _push(keys, items, size, _price(mean, area, ends, length, edge), edge)
+                size = _push(keys, items, size, _price(mean, area, places, saved, ends, length, edge), edge)
             half = after
         rescan = area[a] > GROWTH_BEFORE_RESCAN * priced_area[a]
         if rescan:
@@ -414,7 +432,7 @@ def _merge(
             edge = half >> 1
             seen[_other_end(ends, edge, a)] = -1
             if rescan:
-                size = _push(keys, items, size, _price(mean, area, ends, length, edge), edge)
+                size = _push(keys, items, size, _price(mean, area, places, saved, ends, length, edge), edge)
             half = chained[half]
 
 
