@@ -26,6 +26,7 @@ from layervec import (
     arrange,
     background,
     choose,
+    clean,
     folders,
     image,
     layers,
@@ -41,11 +42,12 @@ from layervec import (
 )
 from layervec.events import Event, OnEvent, Stage, ignore
 from layervec.segment import Mask
-from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Settings
+from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Preset, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
 
+DRAWN: dict[Preset, bool] = {"photo": False, "art": True}  # whether a picture is drawn art; others are looked at
 MOST_LOOKED_AT = 1 << 23  # px; larger pictures are not looked at in full size for squares
 FINE_BELOW = 256  # px, longer side; smaller drawings have coordinates in hundredths of a pixel, others in tenths
 
@@ -138,7 +140,10 @@ def _by_regions(
 ) -> Drawing:
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
     with clock.stage("tree") as done:
-        regions = done(tree.build(raster, levels, masks=masks, threads=threads))
+        seen = clean.cleaned(raster, threads=threads) if settings.preset == "art" else raster
+        drawn = DRAWN.get(settings.preset)
+        coarser = [level for level in levels if level is not raster]
+        regions = done(tree.build(seen, coarser, masks=masks, drawn=drawn, threads=threads))
     pixels = _fitted(raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from layervec.errors import InputError, quoted
 from layervec.reference_config import translated
 
-Preset = Literal["auto", "pixel", "paper"]
+Preset = Literal["auto", "photo", "art", "pixel", "paper"]
 Quality = Literal["draft", "standard", "best"]
 Gradients = Literal["auto", "on", "off"]
 Simplifier = Literal["classic", "sds"]
@@ -166,8 +166,10 @@ class Settings(BaseModel):
     )
     preset: Preset = Field(
         default="auto",
-        description="auto looks at the picture; pixel is for pixel art, whose squares are kept as they are; paper "
-        "follows the recipe of the paper on objects, simplified by sds and found by sam unless other options say so: "
+        description="auto looks at the picture, and takes it for a photo when in doubt; photo never makes plain areas "
+        "of it; art is for drawn pictures, also noisy, compressed, dithered or softly shaded ones: noise goes, plain areas "
+        "and soft ramps stay whole, and --gradients is auto unless other options say so; pixel is for pixel art, whose "
+        "squares are kept as they are; paper follows the recipe of the paper on objects, simplified by sds and found by sam unless other options say so: "
         "masks become shapes, then errors do.",
     )
     paper: Recipe = Field(default=Recipe(), description="How the preset paper goes about it.")
@@ -255,6 +257,8 @@ class Settings(BaseModel):
 
         Without anybody to look at them, simplified versions need no model.
         """
+        if self.preset == "art" and "gradients" not in self.model_fields_set and self.colors == "any" and not self.palette:
+            self.__dict__["gradients"] = "auto"
         if self.preset == "paper":
             if "segmenter" not in self.model_fields_set and not self.masks:
                 self.__dict__["segmenter"] = "sam"

@@ -29,12 +29,18 @@ FRINGE_PASSES = 2  # an edge blurred over three or four pixels needs two
 
 
 def build(
-    raster: Raster, levels: Sequence[Raster], *, masks: Sequence[Mask] = (), threads: int | None = None
+    raster: Raster,
+    levels: Sequence[Raster],
+    *,
+    masks: Sequence[Mask] = (),
+    drawn: bool | None = None,
+    threads: int | None = None,
 ) -> RegionTree:
     """Return the region tree of a picture.
 
     levels: simplified versions of the picture, fine to coarse, of its size; the picture itself may be among them.
-    masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`).
+    masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`). drawn:
+    whether the picture is drawn art, whose plain zones become nodes, too; None to find out. Masks say more than zones.
     """
     from layervec import tree_kernels as kernels
 
@@ -43,11 +49,11 @@ def build(
     labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
-    own = features[:, : 3 if raster.opaque else 4]
-    drawn = _as_drawn(features, labels.reshape(h, w), own.reshape(h, w, -1))
-    if drawn is not None:
-        return drawn
     labels = labels.reshape(h, w)
+    own = features[:, : 3 if raster.opaque else 4].reshape(h, w, -1)
+    art = None if drawn is False else _as_drawn(features, labels, own, sure=drawn is True)
+    if art is not None:
+        return art
     children, cost = kernels.merge(*_leaves(features, labels))
     number, parent, last, costs = _numbered(children, cost)
     return RegionTree(number[labels], parent, last, costs)
@@ -84,20 +90,21 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
 
 
-def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree | None:
-    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes; else None.
+def _as_drawn(features: Float32, labels: Int32, pixels: Float32, *, sure: bool) -> RegionTree | None:
+    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes.
 
+    None where the picture does not look like drawn art, unless that is sure, and where it has no plain zones.
     features: [h * w, f]. pixels: [h, w, c], without fringes.
     """
     from layervec import tree_kernels as kernels
 
-    if not plain_zones.calm(pixels):
+    if not sure and not plain_zones.calm(pixels):
         return None
     found = plain_zones.find(pixels)
+    if not (len(found) if sure else plain.made_of(found)):
+        return None
     labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
     order = plain.structure(found, labels)
-    if order is None:
-        return None
     children, cost, nodes = objects.merge(order.nested, *_leaves(features, labels))
     number, parent, last, costs = _numbered(children, cost)
     stands = _stands(order, number[nodes].astype(np.int64), parent)
