@@ -18,7 +18,7 @@ from layervec.objects import Nested
 from layervec.types import Bool, Int32, Int64
 from layervec.zones import MOST_ZONES, Zones
 
-LEAST_SHARE = 0.95  # of the canvas that zones cover, below which a picture is not drawn art
+LEAST_SHARE = 0.9  # of the canvas that zones cover, below which a picture is not drawn art
 GROUND_SHARE = 0.3  # of the canvas border; the zone that takes most of it is the ground if it takes as much
 CLEAR = 0.04  # alpha of a zone that is no paint at all
 ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
