@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from layervec import grain, ramps
 from layervec import palette as palettes
-from layervec import ramps
 from layervec.arrange import Plan, add_outlines, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
@@ -118,6 +118,7 @@ class _Run:
         self.threads = threads
         self.on_progress = on_progress
         self.steps = max(1, steps)
+        self.grain = grain.of_errors(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB
@@ -155,7 +156,8 @@ class _Run:
             )
             if not last:
                 return fitted
-            return mended(fitted, self.target, PIECE_PRICE, subsets=_subsets(order), threads=self.threads)
+            price = PIECE_PRICE * self.grain
+            return mended(fitted, self.target, price, subsets=_subsets(order), threads=self.threads)
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)
@@ -206,7 +208,7 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = [*_subsets(order), *self._objects_alone(plan, order)]
-            return drop_nodes(fit, width, height, NODE_PRICE, subsets=subsets, threads=self.threads)
+            return drop_nodes(fit, width, height, NODE_PRICE * self.grain, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
 

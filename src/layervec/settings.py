@@ -166,11 +166,11 @@ class Settings(BaseModel):
     )
     preset: Preset = Field(
         default="auto",
-        description="auto looks at the picture, and takes it for a photo when in doubt; photo never makes plain areas "
-        "of it; art is for drawn pictures, also noisy, compressed, dithered or softly shaded ones: noise goes, plain areas "
-        "and soft ramps stay whole, and --gradients is auto unless other options say so; pixel is for pixel art, whose "
-        "squares are kept as they are; paper follows the recipe of the paper on objects, simplified by sds and found by sam unless other options say so: "
-        "masks become shapes, then errors do.",
+        description="auto looks at the picture, and takes it for a photo when in doubt; photo never takes it for "
+        "anything else; art is for drawn pictures, also noisy, compressed, dithered or softly shaded ones: noise goes, "
+        "plain areas and soft ramps stay whole, and gradients are auto unless other options say so; pixel is for pixel "
+        "art, whose squares are kept as they are; paper follows the recipe of the paper on objects, simplified by sds "
+        "and found by sam unless other options say so: masks become shapes, then errors do.",
     )
     paper: Recipe = Field(default=Recipe(), description="How the preset paper goes about it.")
     size: int = Field(
@@ -257,7 +257,8 @@ class Settings(BaseModel):
 
         Without anybody to look at them, simplified versions need no model.
         """
-        if self.preset == "art" and "gradients" not in self.model_fields_set and self.colors == "any" and not self.palette:
+        fills = "gradients" in self.model_fields_set or self.colors != "any" or self.palette
+        if self.preset == "art" and not fills:
             self.__dict__["gradients"] = "auto"
         if self.preset == "paper":
             if "segmenter" not in self.model_fields_set and not self.masks:

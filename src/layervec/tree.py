@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec import objects, plain, pool
+from layervec import grain, objects, plain, pool
 from layervec import zones as plain_zones
 from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
 ANY, NO_SHAPE, THING = -1, -2, -3  # in `RegionTree.stands`, where a node stands for no single zone
-PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
+PIXELS_A_LEAF = 10  # on average, less in small pictures; finer leaves cost time and show no more shapes
 LEVEL_WEIGHT = 0.5  # weight of all levels' colours together against the picture's own (docs/log.md)
 FRINGE_CONTRAST = 0.12  # least colour distance across an antialiased edge
 FRINGE_PURITY = 0.12  # how far off the mix of both sides' colours a fringe pixel may be, in contrasts
@@ -46,7 +46,7 @@ def build(
 
     h, w = raster.height, raster.width
     features = _features(raster, levels, threads)
-    labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
+    labels = kernels.leaves(features, h, w, max(1, round(h * w / (PIXELS_A_LEAF * grain.of_areas(h, w)))))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
     labels = labels.reshape(h, w)

@@ -15,7 +15,9 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 LEAST_ZONE = 16  # px; less is a detail, not a zone
-LEAST_CORE = 0.02  # of a zone, more than a pixel from all else; what is thinner is a line, and its tone changes along it
+LEAST_CORE = (
+    0.02  # of a zone, more than a pixel from all else; what is thinner is a line, and its tone changes along it
+)
 MOST_ZONES = 300  # only the largest are returned; a picture with as many is no drawn art
 EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the mean over channels
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
@@ -161,7 +163,7 @@ def _centred(values: Int64, number: Int64, count: int) -> Float64:
 def _grown(labels: Int32, pixels: Float32) -> Int32:
     """Give pixels within RIM px of zones to the one of their neighbours' that looks most like them.
 
-    Not those of thin lines, which no zones there would make by mixing: else a line would be split between both its sides.
+    Not those of thin lines, which no zones there make by mixing: else a line would be split between its two sides.
     """
     h, w = labels.shape
     mixed = _between(labels >= 0, pixels)
