@@ -17,6 +17,7 @@ PASSES = 3  # smoothings, each along the edges that the one before has left
 ROUNDS = 2  # over rows and columns a smoothing
 CONTRAST = 40.0  # noise, summed over red, green and blue; a change by as much counts like walking SCALE px
 MOST_CONTRAST = 0.3  # of it, however noisy the picture is, as dithering is
+LEAST_NOISE = 0.05 / 255  # less is none at all
 NOISY_SHARE = 75.0  # per cent of the picture that have no more than its noise; the rest may be edges and fine lines
 SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6  # Immerkaer, as below
 
@@ -24,8 +25,10 @@ SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) 
 def cleaned(raster: Raster, *, threads: int | None = None) -> Raster:
     """Return the picture free of noise; the same one where it has none."""
     pixels = premultiplied(raster)
-    contrast = min(CONTRAST * noise(pixels), MOST_CONTRAST)
-    return Raster(straight(_smoothed(pixels, contrast, threads))) if contrast > 0 else raster
+    found = noise(pixels)
+    if found < LEAST_NOISE:
+        return raster
+    return Raster(straight(_smoothed(pixels, min(CONTRAST * found, MOST_CONTRAST), threads)))
 
 
 def noise(pixels: Float32) -> float:

@@ -40,7 +40,7 @@ from layervec import (
     svg,
     tree,
 )
-from layervec.events import Event, OnEvent, Stage, ignore
+from layervec.events import Event, Kind, OnEvent, Stage, ignore
 from layervec.segment import Mask
 from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Preset, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
@@ -144,6 +144,7 @@ def _by_regions(
         drawn = DRAWN.get(settings.preset)
         coarser = [level for level in levels if level is not raster]
         regions = done(tree.build(seen, coarser, masks=masks, drawn=drawn, threads=threads))
+        done.kind = "art" if len(regions.stands) else "photo"
     pixels = _fitted(raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
@@ -208,6 +209,7 @@ def _by_squares(raster: Raster, colours: palette.Palette | None, settings: Setti
     with clock.stage("tree") as done:
         regions, plan = pixel_art.plan(raster, settings.most_paths, colours=count, palette=colours)
         done(regions)
+        done.kind = "pixel"
     drawing = layers.drawing(regions, plan)
     with clock.stage("arrange") as done:
         done(Arranged(drawing, plan.nodes))
@@ -275,11 +277,12 @@ class _Clock:
         done = _Done()
         yield done
         self.seconds[name] = time.perf_counter() - start
-        self.on_event(Event(name, 1.0, value=done.value))
+        self.on_event(Event(name, 1.0, kind=done.kind, value=done.value))
 
 
 class _Done:
     value: object = None
+    kind: Kind | None = None
 
     def __call__(self, value: T) -> T:
         self.value = value
