@@ -8,6 +8,7 @@ nothing of gradients, layer names or files.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -136,13 +137,18 @@ def stack(tree: RegionTree, nodes: Int64) -> Int64:
 
 def _spans(tree: RegionTree, nodes: Int64) -> Int64:
     """Areas of the bounding boxes of nodes, px: int64 [k]."""
-    box = boxes(tree.labels, len(tree))  # of leaves
+    box = _leaf_boxes(tree)
     found = np.empty(len(nodes), dtype=np.int64)  # no nodes in a fully transparent picture
     for k, node in enumerate(nodes):
         leaves = box[node : tree.last[node]]
         height, width = leaves[:, 2:].max(axis=0) - leaves[:, :2].min(axis=0)
         found[k] = height * width
     return found
+
+
+@lru_cache(maxsize=1)  # a plan is stacked again and again
+def _leaf_boxes(tree: RegionTree) -> Int64:
+    return boxes(tree.labels, len(tree))
 
 
 def _looseness(parents: Int64, paints: Float64) -> Float64:

@@ -11,18 +11,21 @@ Merged cubics are least-squares fits with fixed end tangents (Schneider, Graphic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
-from layervec.optimize import Fit
-from layervec.types import Bool, Float64, Int64, Outline
+from layervec.optimize import Fit, next_nodes
+from layervec.types import Bool, Float32, Float64, Int64, Outline
 
 PROBES = 4  # sign pictures; more only steady the estimate
+MOST_PROBES = 8  # that any caller takes: so many are kept, 4 MiB each at 512 px
 SAMPLES = 8  # points a segment at which merged and original curve are compared
 PARAMETER_ROUNDS = 3  # reparametrisations of a merged cubic
 HANDLE_WEIGHT = 3 / 35  # integral of the squared Bernstein weight of a handle over its segment
+CUBIC_END_WEIGHT, LINE_END_WEIGHT = 1 / 7, 1 / 3  # the same for an end
 LONGEST_ARC = 0.6  # a handle is at most this share of the merged length
 MOST_SHIFT = 4.0  # px that a border may move at all, however little it shows
 LINE_SHARE = 0.6  # of a node's price that a line must cost less than to replace a cubic: of 42 bytes it saves 28
@@ -62,21 +65,50 @@ def drop_nodes(
 
 
 def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:
-    """Squared error per px of length and px^2 of shift, for each segment: float64 [segments of all outlines]."""
+    """Squared error per px of length and px^2 of shift, for each segment: float64 [segments of all outlines].
+
+    Of a cubic, by its handles. A line is told by its ends, by what their other segments do not account for.
+    """
+    squares = np.zeros((len(fit.scene().points) // 3, 3))
+    for pulled in pulls(fit, width, height, PROBES, threads):
+        squares += (pulled**2).sum(axis=1).reshape(-1, 3) / PROBES
+    cubics = np.concatenate([_cubics(outline) for outline in fit.outlines])
+    straight = np.concatenate([outline.straight for outline in fit.outlines])
+    chords = _chords(cubics)
+    lengths = np.maximum(np.linalg.norm(np.diff(cubics, axis=1), axis=2).sum(axis=1) * 0.5 + chords * 0.5, 1.0)
+    curved = np.where(straight, 0.0, squares[:, 1:].mean(axis=1) / (HANDLE_WEIGHT * lengths))
+    following = next_nodes(fit.outlines)
+    known, of_lines = CUBIC_END_WEIGHT * lengths * curved, np.where(straight, LINE_END_WEIGHT * lengths, 0.0)
+    rest = np.maximum(squares[:, 0] - _at_nodes(known, following), 0.0) / np.maximum(
+        _at_nodes(of_lines, following), 1e-9
+    )
+    return np.where(straight, (rest + rest[following]) / 2, curved)
+
+
+def _at_nodes(values: Float64, following: Int64) -> Float64:
+    """Sum the values of the two segments at each node: [n]. following: the node after each."""
+    total = values.copy()
+    total[following] += values
+    return total
+
+
+def pulls(fit: Fit, width: int, height: int, count: int, threads: int | None) -> Iterator[Float64]:
+    """Yield the pull of random sign pictures on all points, [n, 2] each; their mean square estimates J'J's diagonal."""
     from layervec import raster
 
-    random = np.random.default_rng(0)
-    scene = fit.scene()
-    _, pull_back = raster.render_with_grad(scene, width, height, threads=threads)
-    total = np.zeros(scene.points.shape)
-    for _ in range(PROBES):
-        signs = random.integers(0, 2, (height, width, 4), dtype=np.int8).astype(np.float32) * 2 - 1
-        signs[..., 3] = 0.0
-        total = total + pull_back(signs).points ** 2
-    squares = (total / PROBES).sum(axis=1).reshape(-1, 3)
-    cubics = np.concatenate([_cubics(outline) for outline in fit.outlines])
-    lengths = np.linalg.norm(np.diff(cubics, axis=1), axis=2).sum(axis=1) * 0.5 + _chords(cubics) * 0.5
-    return np.asarray(squares[:, 1:].mean(axis=1) / (HANDLE_WEIGHT * np.maximum(lengths, 1.0)))
+    _, pull_back = raster.render_with_grad(fit.scene(), width, height, threads=threads)
+    for number in range(count):
+        yield pull_back(_signs(width, height, number)).points
+
+
+@lru_cache(maxsize=MOST_PROBES)
+def _signs(width: int, height: int, number: int) -> Float32:
+    """A picture of random signs, always the same: float32 [h, w, 4], where alpha has none."""
+    bits = np.unpackbits(np.frombuffer(np.random.default_rng(number).bytes(height * width // 2 + 1), dtype=np.uint8))
+    signs = bits[: height * width * 4].reshape(height, width, 4).astype(np.float32) * 2 - 1
+    signs[..., 3] = 0.0
+    signs.setflags(write=False)
+    return signs
 
 
 def _chords(cubics: Float64) -> Float64:

@@ -90,6 +90,7 @@ def optimize(
     steps: int,
     *,
     moving: Bool | None = None,
+    pinned: Bool | None = None,
     structure: Structure | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     palette: Palette | None = None,
@@ -103,8 +104,9 @@ def optimize(
     """Return the shapes moved and coloured to match the picture.
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
-    points may move (all by default). structure: what else outlines should match. subsets: sets of shapes (bool [k])
-    and weights, for which the colours are solved jointly; by default the whole drawing alone. palette: the only colours
+    points may move (all by default). pinned: bool [n, 2], coordinates of all points that stay, none by default.
+    structure: what else outlines should match. subsets: sets of shapes (bool [k]) and weights, for which the colours
+    are solved jointly; by default the whole drawing alone. palette: the only colours
     to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. fixed: bool [k], the
     shapes that keep their colours (none by default). further: a loss of its own, in the units of the picture's squared
     error. weight: of that squared error itself, where there are other losses. first_step: px, how far
@@ -113,7 +115,7 @@ def optimize(
     """
     from layervec import raster
 
-    geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving)
+    geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving, pinned)
     axes = _Axes(len(fit.outlines))
     fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
     scene = fit.scene()
@@ -259,16 +261,26 @@ class _Axes:
 class _Geometry:
     """Points of many outlines as nodes and handle offsets, with the constraints of their joins."""
 
-    def __init__(self, outlines: Sequence[Outline], width: int, height: int, moving: Bool | None) -> None:
+    def __init__(
+        self,
+        outlines: Sequence[Outline],
+        width: int,
+        height: int,
+        moving: Bool | None = None,
+        pinned: Bool | None = None,
+    ) -> None:
         self._parts = outlines
         self.points = np.concatenate([outline.points for outline in outlines])
         self._straight = np.concatenate([outline.straight for outline in outlines])
-        self._next = _next_nodes(outlines)
+        self._next = next_nodes(outlines)
         self._before = np.empty_like(self._next)
         self._before[self._next] = np.arange(len(self._next))
         nodes = self.points[0::3]
         size = np.array([width, height])
-        self._locked = (nodes <= 0.0) | (nodes >= size)
+        self._pinned: Bool = np.zeros(self.points.shape, dtype=bool)
+        if pinned is not None:
+            self._pinned = pinned
+        self._locked: Bool = (nodes <= 0.0) | (nodes >= size) | self._pinned[0::3]
         if moving is not None:
             still = np.repeat(~moving, [outline.segments for outline in outlines])
             self._locked |= still[:, None]
@@ -288,7 +300,9 @@ class _Geometry:
         lengths = np.linalg.norm(self._out, axis=1) * np.linalg.norm(self._in, axis=1)
         cosine = -(self._out * self._in).sum(axis=1) / np.maximum(lengths, 1e-12)
         both_straight = self._straight & self._straight[self._before]
-        return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9))
+        pinned = np.asarray(self._pinned.any(axis=1))
+        free = ~(pinned[0::3] | pinned[1::3] | pinned[2::3][self._before])  # else putting them in line moves much
+        return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9) & free)
 
     def move(self, gradient: Float64, step: float) -> None:
         """Take one Adam step of at most about `step` px against dL/dpoints, then restore the constraints."""
@@ -329,9 +343,13 @@ class _Geometry:
         moved = ~self._still
         self._out = np.where(moved[:, None], out, self._out)
         self._in = np.where(moved[:, None], into, self._in)
-        self.points[0::3] = nodes
-        self.points[1::3] = nodes + self._out
-        self.points[2::3] = nodes[self._next] + self._in[self._next]
+        handles = np.empty_like(self.points)
+        handles[0::3] = nodes
+        handles[1::3] = nodes + self._out
+        handles[2::3] = nodes[self._next] + self._in[self._next]
+        self.points = np.where(self._pinned, self.points, handles)
+        if self._pinned.any():
+            self._out, self._in = self._offsets()
 
     def outlines(self) -> tuple[Outline, ...]:
         """Return the outlines as they are now."""
@@ -347,7 +365,7 @@ def _at_most(vectors: Float64, room: Float64) -> Float64:
     return np.asarray(np.minimum(1.0, room / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12))[:, None])
 
 
-def _next_nodes(outlines: Sequence[Outline]) -> Int64:
+def next_nodes(outlines: Sequence[Outline]) -> Int64:
     """Index of the node after each node, around its contour."""
     starts = []
     base = 0

@@ -40,6 +40,7 @@ from layervec import (
     svg,
     tree,
 )
+from layervec.digits import Grid, most_decimals
 from layervec.events import Event, Kind, OnEvent, Stage, ignore
 from layervec.segment import Mask
 from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Preset, Settings
@@ -49,7 +50,6 @@ T = TypeVar("T")
 
 DRAWN: dict[Preset, bool] = {"photo": False, "art": True}  # whether a picture is drawn art; others are looked at
 MOST_LOOKED_AT = 1 << 23  # px; larger pictures are not looked at in full size for squares
-FINE_BELOW = 256  # px, longer side; smaller drawings have coordinates in hundredths of a pixel, others in tenths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +114,7 @@ def vectorize(
     elif squares is not None:
         fitted = _by_squares(raster, colours, settings, clock)
     else:
-        fitted = _by_regions(raster, levels, masks, colours, settings, threads, clock)
+        fitted = _by_regions(picture, levels, masks, colours, settings, threads, clock)
     with clock.stage("write") as done:
         drawing = replace(
             svg.tidied(_scaled(fitted, picture.width, picture.height)),
@@ -130,7 +130,7 @@ def vectorize(
 
 
 def _by_regions(
-    raster: Raster,
+    picture: image.Picture,
     levels: list[Raster],
     masks: list[Mask],
     colours: palette.Palette | None,
@@ -139,6 +139,7 @@ def _by_regions(
     clock: _Clock,
 ) -> Drawing:
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
+    raster = picture.raster
     with clock.stage("tree") as done:
         seen = clean.cleaned(raster, threads=threads) if settings.preset == "art" else raster
         drawn = DRAWN.get(settings.preset)
@@ -178,6 +179,7 @@ def _by_regions(
             least_gain=least_gain,
             gradient_price=GRADIENT_PRICES[settings.gradients],
             palette=colours,
+            grid=Grid.of((picture.width, picture.height), (raster.width, raster.height)),
             threads=threads,
             on_progress=on_progress,
         )
@@ -301,7 +303,7 @@ def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
     from layervec.curves.untangle import TOLERANCE, rounded
 
     sx, sy = width / drawing.width, height / drawing.height
-    decimals = 1 if max(width, height) >= FINE_BELOW else 2
+    decimals = most_decimals(width, height)
 
     outlines = [shape.outline.scaled(sx, sy) for shape in drawing.shapes()]
     crossed = curves.self_crossings([replace(o, points=o.points.round(decimals)) for o in outlines], TOLERANCE) > 0

@@ -17,6 +17,7 @@ from layervec import palette as palettes
 from layervec.arrange import Plan, add_outlines, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
+from layervec.digits import Grid, shortened
 from layervec.economy import drop_nodes
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
@@ -31,6 +32,9 @@ FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest 
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
 NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
+CHARACTER_PRICES = (0.002, 0.005, 0.012)  # squared error that a character must save to stay, in pass after pass
+SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
+SHORTENED_STEP = 0.15  # px, first move of points in them
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
@@ -67,13 +71,15 @@ def refine(
     least_gain: float = LEAST_GAIN,
     gradient_price: float = np.inf,
     palette: Palette | None = None,
+    grid: Grid | None = None,
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Plan:
     """Return the plan fitted to the picture, with shapes dropped and added until the budget or the gain is spent.
 
     pixels: premultiplied [h, w, c] as in `arrange`. effort: how many rounds and steps. palette: the only colours to
-    paint with; where it is not fixed, each round finds it anew, with no more colours.
+    paint with; where it is not fixed, each round finds it anew, with no more colours. grid: how coordinates
+    are going to be written, if it is known; then those are short that the picture allows to.
     """
     if not len(plan):
         return plan
@@ -88,6 +94,8 @@ def refine(
         plan = replace(plan, ramps=ramps.simplified(plan.ramps))
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
+    if grid is not None:
+        plan = run.shortened(plan, grid, effort.final_steps // SHORTENED_SHARE)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
@@ -209,6 +217,29 @@ class _Run:
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = [*_subsets(order), *self._objects_alone(plan, order)]
             return drop_nodes(fit, width, height, NODE_PRICE * self.grain, subsets=subsets, threads=self.threads)
+
+        return self._stacked(plan, work)
+
+    def shortened(self, plan: Plan, grid: Grid, steps: int) -> Plan:
+        """Write coordinates shorter, more of them in each pass, while those left move to make up for it."""
+        height, width = self.target.shape[1:]
+
+        def work(fit: Fit, order: Int64) -> Fit:
+            weighted = _subsets(order)
+            for price in CHARACTER_PRICES:
+                fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
+                fit = optimize(
+                    fit,
+                    self.target,
+                    steps,
+                    pinned=pinned,
+                    subsets=None if self.drawn else weighted,
+                    palette=self.palette,
+                    fixed=self._hidden(plan)[order] if self.drawn else None,
+                    first_step=SHORTENED_STEP,
+                    threads=self.threads,
+                )
+            return mended(fit, self.target, PIECE_PRICE, subsets=weighted, threads=self.threads)
 
         return self._stacked(plan, work)
 

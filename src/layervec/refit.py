@@ -16,10 +16,10 @@ import numpy as np
 
 from layervec import crop, edit
 from layervec.crop import Crop
+from layervec.digits import most_decimals
 from layervec.errors import InputError
 from layervec.insertion import Flat
 from layervec.palette import Palette
-from layervec.pipeline import FINE_BELOW
 from layervec.settings import GRADIENT_PRICES
 from layervec.touchup import Touchup
 from layervec.types import Bool, Drawing, Layer, Raster, Shape, Solid
@@ -174,7 +174,7 @@ def _flat(part: Crop, moving: set[str]) -> Flat:
 
 def _rebuilt(drawing: Drawing, part: Crop, found: Flat, old: list[Shape]) -> Drawing:
     """Return the drawing with what was found in a part. old: all shapes that were free to move or go."""
-    fit = part.back(found.fit, 1 if max(drawing.width, drawing.height) >= FINE_BELOW else 2)
+    fit = part.back(found.fit, most_decimals(drawing.width, drawing.height))
     names = edit.fresh_ids(drawing, "s")
     made: dict[int, Shape] = {}  # by index in `found`
     for i in np.flatnonzero(found.moving).tolist():
