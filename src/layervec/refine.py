@@ -24,6 +24,7 @@ from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
 from layervec.paints import as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.ranks import rank
+from layervec.regular import regular
 from layervec.settings import Effort
 from layervec.tree import node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
@@ -96,6 +97,8 @@ def refine(
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
         plan = run.shortened(plan, grid, effort.final_steps // SHORTENED_SHARE)
+    if run.drawn:
+        plan = run.regular(plan)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
@@ -242,6 +245,11 @@ class _Run:
             return mended(fit, self.target, PIECE_PRICE, subsets=weighted, threads=self.threads)
 
         return self._stacked(plan, work)
+
+    def regular(self, plan: Plan) -> Plan:
+        """Make ellipses and level lines exact, as they are in drawn art."""
+        price = NODE_PRICE * self.grain
+        return self._stacked(plan, lambda fit, _: regular(fit, self.target, price, threads=self.threads))
 
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""
