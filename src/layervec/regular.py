@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -175,4 +176,4 @@ def _swapped(outline: Outline, contour: int, points: Float64) -> Outline:
 
 def _lines(shape: int, outline: Outline) -> Iterator[_Change]:
     for run in primitives.runs(outline):
-        yield _Change(shape, LINE_WORTH, lambda outline, run=run: primitives.levelled(outline, run))
+        yield _Change(shape, LINE_WORTH, partial(primitives.levelled, run=run))
