@@ -75,3 +75,14 @@ def test_noise_is_measured():
     grey = np.full((96, 96, 3), 0.5)
     for sigma in (0.01, 0.05):
         assert sigma < clean.noise(raster(noisy(grey, sigma)).pixels) < 2 * sigma
+
+
+def test_dithering_becomes_what_it_stands_for():
+    tones = np.where(np.random.default_rng(1).random((96, 128)) < 0.5, 0.45, 0.55)[..., None] * np.ones(3)
+    picture = np.where(disc(96, 128, 64, 48, 30)[..., None] > 0.5, RED, tones)
+    assert clean.dithered(raster(picture))
+    assert not clean.dithered(raster(noisy(figure(), 0.01)))
+    result, _ = taken_for(picture, preset="art", paths="auto", quality="standard")
+    ground, *others = result.drawing.shapes()
+    assert len(others) == 1
+    assert abs(ground.paint.red - 0.5) < 0.02

@@ -76,8 +76,8 @@ def test_nearly_level_lines_share_what_they_have_in_common():
     assert [(run.axis, run.nodes.tolist()) for run in found] == [(0, [1, 2]), (1, [0, 1])]
     for run in found:
         outline = primitives.levelled(outline, run)
-    np.testing.assert_allclose(outline.points[0::3], [(10, 10.2), (90.1, 10.2), (90.1, 50), (40, 80)])
-    np.testing.assert_allclose(outline.points[1], (10 + 80.1 / 3, 10.2))
+    np.testing.assert_allclose(outline.points[0::3], [(10, 10.1), (90, 10.1), (90, 50), (40, 80)])
+    np.testing.assert_allclose(outline.points[1], (10 + 80 / 3, 10.1))
 
 
 def test_ellipses_settle_on_the_picture_and_what_is_none_stays():

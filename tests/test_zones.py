@@ -124,8 +124,8 @@ def test_a_radial_gradient_with_a_bend_is_found_again() -> None:
 
 
 def test_a_thin_line_is_no_zone_and_stays_whole():
-    picture = np.array(painted(WHITE, (disc(96, 96, 48, 48, 30), RED)))
-    picture[10:90, 47:49] = (0.1, 0.1, 0.2)
+    picture = np.array(painted(WHITE, (disc(256, 256, 128, 128, 80), RED)))
+    picture[20:236, 127:129] = (0.1, 0.1, 0.2)
     found = zones_of(picture)
-    assert (found.labels[20:80, 47:49] == -1).all()
-    assert (found.labels[20:80, [46, 49]] >= 0).all()
+    assert (found.labels[30:226, 127:129] == -1).all()
+    assert (found.labels[30:226, [126, 129]] >= 0).all()

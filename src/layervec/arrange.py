@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from layervec import grain, pool, ramps
+from layervec import pool, ramps
 from layervec.choose import LEAST_GAIN, choose
+from layervec.grain import grain
 from layervec.masks import boxes, holes
 from layervec.palette import Palette
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
@@ -89,7 +90,7 @@ def add_outlines(
     known = len(plan.outlines)
     masks = Regions(tree, plan, pixels)
     looseness = _looseness(nest(tree, plan.nodes), plan.paints)
-    speck = SPECK_AREA * grain.of_areas(*tree.labels.shape)
+    speck = SPECK_AREA * grain(*tree.labels.shape)
     fitted = pool.each(
         lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], speck), range(known, len(plan)), threads
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from layervec import grain
+from layervec.grain import grain
 from layervec.paints import LEAST_AREA, Coat, Paints, Shade, as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.tree import ANY, NO_SHAPE
@@ -54,7 +54,7 @@ class Chooser:
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
         self.tree = tree
-        self._grain = grain.of_areas(*tree.labels.shape)
+        self._grain = grain(*tree.labels.shape)
         self.picked: list[int] = []
         self.colours: list[Float64] = []
         self.ramps: list[Shade] = []
@@ -153,7 +153,7 @@ class Chooser:
 def least_gain(tree: RegionTree) -> float:
     """Return the squared error over all channels, px, that a shape must remove at least."""
     gain = LEAST_DRAWN if len(tree.stands) else LEAST_GAIN
-    return gain * grain.of_errors(*tree.labels.shape)
+    return gain * grain(*tree.labels.shape)
 
 
 def worth(tree: RegionTree) -> Float64:

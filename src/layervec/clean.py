@@ -18,6 +18,7 @@ ROUNDS = 2  # over rows and columns a smoothing
 CONTRAST = 40.0  # noise, summed over red, green and blue; a change by as much counts like walking SCALE px
 MOST_CONTRAST = 0.3  # of it, however noisy the picture is, as dithering is
 LEAST_NOISE = 0.05 / 255  # less is none at all
+DITHERED = 6 / 255  # noise, likewise; scans and what compression leaves have less
 NOISY_SHARE = 75.0  # per cent of the picture that have no more than its noise; the rest may be edges and fine lines
 SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6  # Immerkaer, as below
 
@@ -29,6 +30,11 @@ def cleaned(raster: Raster, *, threads: int | None = None) -> Raster:
     if found < LEAST_NOISE:
         return raster
     return Raster(straight(_smoothed(pixels, min(CONTRAST * found, MOST_CONTRAST), threads)))
+
+
+def dithered(raster: Raster) -> bool:
+    """Tell whether tones are mixed of dots: then edges are ragged as well, and the clean picture is the one to fit."""
+    return noise(premultiplied(raster)) >= DITHERED
 
 
 def noise(pixels: Float32) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layervec import grain
+from layervec.grain import grain
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 SMALL_PART = 0.02  # of a mask's area; holes and islands smaller than this are noise of the segmenter
@@ -62,7 +62,7 @@ def split(labels: Int32, masks: Sequence[Bool]) -> Int32:
     """
     from layervec import tree_kernels as kernels
 
-    whole, least = labels, LEAST_PIECE * grain.of_areas(*labels.shape)
+    whole, least = labels, LEAST_PIECE * grain(*labels.shape)
     for mask in masks:
         size = np.bincount(labels.ravel())
         inside = np.bincount(labels[mask], minlength=len(size))

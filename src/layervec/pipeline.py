@@ -141,9 +141,10 @@ def _by_regions(
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
     raster = picture.raster
     with clock.stage("tree") as done:
-        seen = clean.cleaned(raster, threads=threads) if settings.preset == "art" else raster
-        drawn = DRAWN.get(settings.preset)
         coarser = [level for level in levels if level is not raster]
+        seen = clean.cleaned(raster, threads=threads) if settings.preset == "art" else raster
+        raster = seen if settings.preset == "art" and clean.dithered(raster) else raster
+        drawn = DRAWN.get(settings.preset)
         regions = done(tree.build(seen, coarser, masks=masks, drawn=drawn, threads=threads))
         done.kind = "art" if len(regions.stands) else "photo"
     pixels = _fitted(raster)

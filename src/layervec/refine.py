@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from layervec import grain, ramps
 from layervec import palette as palettes
+from layervec import ramps
 from layervec.arrange import Plan, add_outlines, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
 from layervec.digits import Grid, shortened
 from layervec.economy import drop_nodes
+from layervec.grain import grain
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
 from layervec.paints import as_paints, as_ramps
@@ -129,7 +130,7 @@ class _Run:
         self.threads = threads
         self.on_progress = on_progress
         self.steps = max(1, steps)
-        self.grain = grain.of_errors(*tree.labels.shape)
+        self.grain = grain(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB

@@ -23,7 +23,7 @@ ELLIPSE_WORTH, LINE_WORTH = 1.0, 0.25  # nodes, beside those that are saved: peo
 
 SETTLE_STEPS = 16  # in which ellipses settle
 FIRST_STEP = 0.05  # px, of these
-LEAST_AXIS = 0.5  # px
+LEAST_AXIS = 0.5  # px, half
 
 
 def regular(fit: Fit, target: Float32, price: float, *, threads: int | None = None) -> Fit:

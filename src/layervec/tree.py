@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layervec import grain, objects, plain, pool
+from layervec import objects, plain, pool
 from layervec import zones as plain_zones
+from layervec.grain import grain
 from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
@@ -46,7 +47,7 @@ def build(
 
     h, w = raster.height, raster.width
     features = _features(raster, levels, threads)
-    labels = kernels.leaves(features, h, w, max(1, round(h * w / (PIXELS_A_LEAF * grain.of_areas(h, w)))))
+    labels = kernels.leaves(features, h, w, max(1, round(h * w / (PIXELS_A_LEAF * grain(h, w)))))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
     labels = labels.reshape(h, w)

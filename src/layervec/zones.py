@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec.grain import grain
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 LEAST_ZONE = 16  # px; less is a detail, not a zone
-LEAST_CORE = (
-    0.02  # of a zone, more than a pixel from all else; what is thinner is a line, and its tone changes along it
-)
+LEAST_CORE = 0.2  # of a zone, away from its border; what has less is a line, whose tone changes along it
 MOST_ZONES = 300  # only the largest are returned; a picture with as many is no drawn art
 EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the mean over channels
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
@@ -89,7 +88,8 @@ def _numbered(pieces: Int32, w: int) -> Int64:
     """Number anew the pieces that may be zones, -1 for all others: int64 [n] from [n], -1 for none."""
     size = np.bincount(pieces + 1)
     core = np.bincount(_cores(pieces.reshape(-1, w)).ravel() + 1, minlength=len(size))
-    large = (size >= LEAST_ZONE) & (core >= LEAST_CORE * size)
+    least_core = LEAST_CORE if grain(len(pieces) // w, w) == 1 else 0.0  # all is thin in a small picture
+    large = (size >= LEAST_ZONE) & (core >= least_core * size)
     large[0] = False
     return np.asarray(np.where(large, np.cumsum(large) - 1, -1)[pieces + 1])
 

@@ -19,9 +19,11 @@ from layervec.types import Bool, Float64, Int64, Outline
 
 KAPPA = 0.5523  # handles of a quarter of a circle, in radii: off by 0.02 % of the radius
 OFF = 0.5  # px, most distance of a contour from the ellipse that it is taken for
+LEAST_AXIS = 2.0  # px, half; in less, such as the eye of a small letter, nobody sees what it is
+OFF_SHARE = 0.1  # of the shorter half axis, likewise; else every speck is an ellipse
 UPRIGHT = math.radians(3.0)  # most tilt of an ellipse that is set upright, if it stays as near
 LEVEL = math.radians(0.5)  # most tilt of a line that is made level or upright
-MOST_LIFT = 0.25  # px that its ends may move
+MOST_LIFT = 0.25  # px that a node may move
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,14 @@ def _turn(angle: float) -> Float64:
 
 
 def ellipse(points: Float64) -> Ellipse | None:
-    """Return the ellipse that a contour, [3k, 2], is within OFF px, a circle or upright where it can be; else None."""
+    """Return the ellipse that a contour, [3k, 2], is, a circle or upright where it can be; None where it is none."""
     border = (bernstein(SAMPLES) @ controls(points)).reshape(-1, 2)
     found = _by_moments(border)
-    if found is None or found.distances(border).max() > OFF:
+    if found is None or found.axes[1] < LEAST_AXIS:
         return None
-    for simpler in _simpler(found):
-        if simpler.distances(border).max() <= OFF:
-            return simpler
-    return found
+    most = min(OFF, OFF_SHARE * found.axes[1])
+    likely = [one for one in (*_simpler(found), found) if one.distances(border).max() <= most]
+    return likely[0] if likely else None
 
 
 def _simpler(found: Ellipse) -> list[Ellipse]:
@@ -119,7 +120,8 @@ def runs(outline: Outline) -> list[Run]:
             flat = outline.straight[begin:end] & _near(np.roll(nodes, -1, axis=0) - nodes, axis)
             for members in _chains(flat):
                 values = nodes[members, axis]
-                at = float(values.min() + values.max()) / 2
+                # One that is there already: it may be short to write.
+                at = float(values[np.argmin(np.abs(values - (values.min() + values.max()) / 2))])
                 if 0 < np.abs(values - at).max() <= MOST_LIFT:
                     found.append(Run(axis, begin + members, at))
     return found
