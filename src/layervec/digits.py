@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec.curves.edit import thirds
-from layervec.economy import pulls
+from layervec.economy import FEWER_PROBES, PROBES, pulls
 from layervec.optimize import Fit, next_nodes
 from layervec.types import Bool, Float64, Int64
 
 FINE_BELOW = 256  # units, longer side; smaller drawings have coordinates in hundredths, others in tenths
 MOST_TILT = 0.06  # of a handle's length that its ends may move by, so that smooth joins stay smooth
-PROBES = 8  # sign pictures
 
 
 def most_decimals(width: float, height: float) -> int:
@@ -70,7 +69,8 @@ def shortened(
     stiffness = np.zeros(points.shape)
     sizes = [len(outline.points) for outline in fit.outlines]
     for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
-        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, threads)
+        probes = PROBES if weight >= 1.0 else FEWER_PROBES
+        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, probes, threads)
     found, short = _snapped(points, grid, price / np.maximum(stiffness, 1e-12), _room(points, straight, following))
     short &= np.stack([np.ones_like(straight), ~straight, ~straight], axis=1).reshape(-1, 1)  # what is written
     found = np.where(short, found, points)
@@ -85,17 +85,17 @@ def shortened(
     return replace(fit, outlines=kept), short & ~np.repeat(tangled, sizes)[:, None]
 
 
-def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:
+def _stiffness(fit: Fit, width: int, height: int, probes: int, threads: int | None) -> Float64:
     """Squared error per px^2 by which a coordinate moves: [n, 2] of all points; the handles of lines move with them."""
     straight = np.concatenate([outline.straight for outline in fit.outlines])[:, None]
     following = next_nodes(fit.outlines)
     total = np.zeros((3 * len(straight), 2))
-    for pulled in pulls(fit, width, height, PROBES, threads):
+    for pulled in pulls(fit, width, height, probes, threads):
         at_node, out, into = pulled[0::3].copy(), pulled[1::3], pulled[2::3]
         at_node += np.where(straight, (2 * out + into) / 3, 0.0)
         at_node[following] += np.where(straight, (out + 2 * into) / 3, 0.0)
         total += np.stack([at_node, out, into], axis=1).reshape(-1, 2) ** 2
-    return total / PROBES
+    return total / probes
 
 
 def _snapped(points: Float64, grid: Grid, most: Float64, room: Float64) -> tuple[Float64, Bool]:

@@ -21,7 +21,7 @@ from layervec.optimize import Fit, next_nodes
 from layervec.types import Bool, Float32, Float64, Int64, Outline
 
 PROBES = 4  # sign pictures; more only steady the estimate
-MOST_PROBES = 8  # that any caller takes: so many are kept, 4 MiB each at 512 px
+FEWER_PROBES = 2  # of drawings that count for less
 SAMPLES = 8  # points a segment at which merged and original curve are compared
 PARAMETER_ROUNDS = 3  # reparametrisations of a merged cubic
 HANDLE_WEIGHT = 3 / 35  # integral of the squared Bernstein weight of a handle over its segment
@@ -55,7 +55,8 @@ def drop_nodes(
     stiffness = np.zeros(sum(outline.segments for outline in fit.outlines))
     sizes = [outline.segments for outline in fit.outlines]
     for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
-        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, threads)
+        probes = PROBES if weight >= 1.0 else FEWER_PROBES
+        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, probes, threads)
     own = np.concatenate([np.full(size, moving is None or moving[i]) for i, size in enumerate(sizes)])
     segments = _Segments.of([fit.outlines[i] for i in changed], stiffness[own])
     segments.thin(price, width, height)
@@ -64,14 +65,14 @@ def drop_nodes(
     return replace(fit, outlines=tuple(thinned.get(i, outline) for i, outline in enumerate(fit.outlines)))
 
 
-def _stiffness(fit: Fit, width: int, height: int, threads: int | None) -> Float64:
+def _stiffness(fit: Fit, width: int, height: int, probes: int, threads: int | None) -> Float64:
     """Squared error per px of length and px^2 of shift, for each segment: float64 [segments of all outlines].
 
     Of a cubic, by its handles. A line is told by its ends, by what their other segments do not account for.
     """
     squares = np.zeros((len(fit.scene().points) // 3, 3))
-    for pulled in pulls(fit, width, height, PROBES, threads):
-        squares += (pulled**2).sum(axis=1).reshape(-1, 3) / PROBES
+    for pulled in pulls(fit, width, height, probes, threads):
+        squares += (pulled**2).sum(axis=1).reshape(-1, 3) / probes
     cubics = np.concatenate([_cubics(outline) for outline in fit.outlines])
     straight = np.concatenate([outline.straight for outline in fit.outlines])
     chords = _chords(cubics)
@@ -101,7 +102,7 @@ def pulls(fit: Fit, width: int, height: int, count: int, threads: int | None) ->
         yield pull_back(_signs(width, height, number)).points
 
 
-@lru_cache(maxsize=MOST_PROBES)
+@lru_cache(maxsize=PROBES)  # 4 MiB each at 512 px
 def _signs(width: int, height: int, number: int) -> Float32:
     """A picture of random signs, always the same: float32 [h, w, 4], where alpha has none."""
     bits = np.unpackbits(np.frombuffer(np.random.default_rng(number).bytes(height * width // 2 + 1), dtype=np.uint8))

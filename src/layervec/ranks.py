@@ -33,18 +33,22 @@ def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
     painted_error = area * ((mean[None] - painted) ** 2).sum(axis=2)  # [i, j]: error of cell j painted as i
     error = area * (mean**2).sum(axis=1)
     shown = np.full(count, -1)  # place of the shape that is seen in each cell so far
+    saved = np.where(over, error - painted_error, 0.0)  # [i, j]: what shape i would improve cell j by
+    gain = saved.sum(axis=1)
+    if channels == 3:
+        gain[order[:1]] = np.inf  # nothing else stands without the ground
     found: list[int] = []
-    left = np.ones(count, dtype=bool)
     for _ in range(count):
-        covers = over & (place[:, None] > shown)
-        gain = np.where(covers, error - painted_error, 0.0).sum(axis=1)
-        if channels == 3 and not found:
-            gain[order[0]] = np.inf  # nothing else stands without the ground
-        best = int(np.argmax(np.where(left, gain, -np.inf)))
+        best = int(np.argmax(gain))
         found.append(best)
-        left[best] = False
-        error = np.where(covers[best], painted_error[best], error)
-        shown = np.where(covers[best], place[best], shown)
+        cells = np.flatnonzero(over[best] & (place[best] > shown))
+        shown[cells] = place[best]
+        error[cells] = painted_error[best, cells]
+        left = over[:, cells] & (place[:, None] > shown[cells])
+        now = np.where(left, error[cells] - painted_error[:, cells], 0.0)
+        gain += (now - saved[:, cells]).sum(axis=1)
+        saved[:, cells] = now
+        gain[best] = -np.inf
     return np.array(found, dtype=np.int64)
 
 

@@ -33,8 +33,12 @@ from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
-NODE_PRICE = 0.65  # squared error over all channels, px, that a node must save to stay
-CHARACTER_PRICES = (0.002, 0.005, 0.012)  # squared error that a character must save to stay, in pass after pass
+NODE_PRICE = 0.25  # squared error over all channels, px, that a node must save to stay
+NODE_PRICE_DRAWN = 0.65  # the same in drawn art, where what is worth less are fringes
+NODE_SHARE = 0.025  # of what the weaker shapes save; where each one saves a lot, a node must save that much
+WEAKER = 0.1  # of the shapes
+CHARACTER_SHARE = 0.024  # of a node's price that a character must save to stay
+CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are looked at closely
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
@@ -44,6 +48,7 @@ STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of i
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
 OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
 PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
+OUTLINE_PREFIXES = ((4, 0.3), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def refine(
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
-        plan = run.shortened(plan, grid, effort.final_steps // SHORTENED_SHARE)
+        plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
     if run.drawn:
         plan = run.regular(plan)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
@@ -132,6 +137,7 @@ class _Run:
         self.steps = max(1, steps)
         self.grain = grain(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
+        self.node_price = self.grain * (NODE_PRICE_DRAWN if self.drawn else NODE_PRICE)
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB
 
@@ -219,18 +225,20 @@ class _Run:
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
-            subsets = [*_subsets(order), *self._objects_alone(plan, order)]
-            return drop_nodes(fit, width, height, NODE_PRICE * self.grain, subsets=subsets, threads=self.threads)
+            subsets = [*_subsets(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
+            return drop_nodes(fit, width, height, self.node_price, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
 
-    def shortened(self, plan: Plan, grid: Grid, steps: int) -> Plan:
+    def shortened(self, plan: Plan, grid: Grid, passes: int, steps: int) -> Plan:
         """Write coordinates shorter, more of them in each pass, while those left move to make up for it."""
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
             weighted = _subsets(order)
-            for price in CHARACTER_PRICES:
+            share = CHARACTER_SHARE_DRAWN if self.drawn else CHARACTER_SHARE
+            for number in range(1, passes + 1):
+                price = share * (number / passes) ** 1.6 * self.node_price
                 fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
                 fit = optimize(
                     fit,
@@ -249,8 +257,7 @@ class _Run:
 
     def regular(self, plan: Plan) -> Plan:
         """Make ellipses and level lines exact, as they are in drawn art."""
-        price = NODE_PRICE * self.grain
-        return self._stacked(plan, lambda fit, _: regular(fit, self.target, price, threads=self.threads))
+        return self._stacked(plan, lambda fit, _: regular(fit, self.target, self.node_price, threads=self.threads))
 
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""
@@ -266,6 +273,8 @@ class _Run:
     def exchange(self, plan: Plan, budget: int) -> Plan:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
+        if len(plan) >= first_budget(budget) and not self.drawn:
+            self.node_price = max(NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
         chooser = Chooser(
             self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
         )
@@ -352,7 +361,7 @@ class _Run:
         return worth, image[..., : self.target.shape[0]]
 
 
-def _subsets(order: Int64) -> list[tuple[Bool, float]]:
+def _subsets(order: Int64, prefixes: tuple[tuple[int, float], ...] = PREFIXES) -> list[tuple[Bool, float]]:
     """The whole drawing, and its most important shapes alone, as masks over shapes back to front, with weights."""
-    smaller = [(order < most, weight) for most, weight in PREFIXES if most < len(order)]
+    smaller = [(order < most, weight) for most, weight in prefixes if most < len(order)]
     return [(np.ones(len(order), dtype=bool), 1.0), *smaller]

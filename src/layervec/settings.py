@@ -29,7 +29,7 @@ Step = Annotated[int, Field(ge=0, le=10_000)]
 MOST_BYTES = 1 << 20  # of a file of settings
 
 # Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as
-# four to six nodes, each of which must save 0.65 (`refine.NODE_PRICE`).
+# four to six nodes, each of which must save 0.65 in drawn art (`refine.NODE_PRICE_DRAWN`).
 GRADIENT_PRICES: dict[Gradients, float] = {"auto": 4.0, "on": 0.5, "off": math.inf}
 
 # The choice of what does a stage's work: the one that needs no model, and the settings that mean nothing to it.
@@ -333,6 +333,7 @@ class Effort:
     round_steps: optimizer steps of every later round.
     final_fits: fits after the last round, each after dropping nodes: a second one finds some that the first freed.
     final_steps: optimizer steps of each of these.
+    shortenings: passes in which coordinates are written shorter, with a fit after each.
     """
 
     rounds: int
@@ -340,12 +341,13 @@ class Effort:
     round_steps: int
     final_fits: int
     final_steps: int
+    shortenings: int
 
 
 EFFORTS: dict[Quality, Effort] = {
-    "draft": Effort(rounds=1, steps=25, round_steps=10, final_fits=1, final_steps=12),
-    "standard": Effort(rounds=6, steps=60, round_steps=20, final_fits=2, final_steps=100),
-    "best": Effort(rounds=12, steps=140, round_steps=100, final_fits=2, final_steps=300),
+    "draft": Effort(rounds=1, steps=25, round_steps=10, final_fits=1, final_steps=12, shortenings=1),
+    "standard": Effort(rounds=8, steps=60, round_steps=40, final_fits=2, final_steps=100, shortenings=3),
+    "best": Effort(rounds=12, steps=140, round_steps=100, final_fits=2, final_steps=300, shortenings=4),
 }
 
 
