@@ -251,7 +251,8 @@ class _Run:
                     first_step=SHORTENED_STEP,
                     threads=self.threads,
                 )
-            return mended(fit, self.target, PIECE_PRICE, subsets=weighted, threads=self.threads)
+            price = PIECE_PRICE * self.grain
+            return mended(fit, self.target, price, subsets=weighted, threads=self.threads)
 
         return self._stacked(plan, work)
 
@@ -274,7 +275,7 @@ class _Run:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
         if len(plan) >= first_budget(budget) and not self.drawn:
-            self.node_price = max(NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
+            self.node_price = max(self.grain * NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
         chooser = Chooser(
             self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
         )
