@@ -258,7 +258,9 @@ class _Run:
 
     def regular(self, plan: Plan) -> Plan:
         """Make ellipses and level lines exact, as they are in drawn art."""
-        return self._stacked(plan, lambda fit, _: regular(fit, self.target, self.node_price, threads=self.threads))
+        plan = self._stacked(plan, lambda fit, _: regular(fit, self.target, self.node_price, threads=self.threads))
+        self.latest = self.psnr(self._loss(plan))
+        return plan
 
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""

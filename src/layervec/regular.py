@@ -19,7 +19,7 @@ from layervec.optimize import Fit
 from layervec.types import Float32, Float64, Outline
 
 ELLIPSE_NODES = 4
-ELLIPSE_WORTH, LINE_WORTH = 1.0, 0.25  # nodes, beside those that are saved: people see that a thing is regular
+ELLIPSE_WORTH, LINE_WORTH = 0.6, 0.15  # nodes, beside those that are saved: people see that a thing is regular
 
 SETTLE_STEPS = 16  # in which ellipses settle
 FIRST_STEP = 0.05  # px, of these
@@ -39,7 +39,7 @@ def regular(fit: Fit, target: Float32, price: float, *, threads: int | None = No
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """shape: its index. worth: in nodes. apply: what makes the new outline of the one there is."""
+    """shape: its index. worth: in nodes. apply: what makes the new outline of the old one."""
 
     shape: int
     worth: float
