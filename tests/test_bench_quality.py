@@ -13,7 +13,7 @@ if not BENCHMARKS.is_dir():
     pytest.skip("the benchmarks are not in this copy", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 
-from quality import layers, measures, peers, report  # noqa: E402
+from quality import layers, measures, peers, report, seams  # noqa: E402
 from quality.pictures import Picture  # noqa: E402
 
 
@@ -49,6 +49,29 @@ def test_gmsd_sees_edges_and_no_offsets() -> None:
     assert measures.gmsd(picture, np.full_like(picture, 0.5)) > 0.1
 
 
+def halves(gap: float) -> str:
+    """Return a drawing of two dark halves on white, with a gap between them."""
+    parts = [
+        f'<path id="s{n}" data-rank="{n}" fill="{c}" d="{d}"/>'
+        for n, c, d in (
+            (1, "#ffffff", "M0 0L32 0L32 32L0 32Z"),
+            (2, "#003366", "M0 0L16 0L16 32L0 32Z"),
+            (3, "#330000", f"M{16 + gap} 0L32 0L32 32L{16 + gap} 32Z"),
+        )
+    ]
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32" viewBox="0 0 32 32">{"".join(parts)}</svg>'
+
+
+def test_seams_are_what_shines_through_between_shapes() -> None:
+    picture = np.zeros((32, 32, 3), np.float32)
+    picture[:, :16], picture[:, 16:] = (0, 0.2, 0.4), (0.2, 0, 0)
+    assert seams.share(halves(0.0), picture) == 0
+    assert seams.share(halves(-1.0), picture) == 0
+    assert seams.share(halves(0.15), picture) > 0.05
+    picture[:, 15:17] = 1.0
+    assert seams.share(halves(0.15), picture) == 0  # the picture has it, too
+
+
 @pytest.mark.parametrize("peer", peers.PEERS)
 def test_peers_keep_within_the_budget(peer: str) -> None:
     if peers.missing(peer):
@@ -64,7 +87,7 @@ def test_peers_keep_within_the_budget(peer: str) -> None:
 def test_the_report_tells_where_a_peer_is_ahead() -> None:
     ours = {"psnr": 30.0, "ssim": 0.9, "gmsd": 0.05, "numbers": 100, "shapes": 16, "nodes": 20, "kib": 2.0}
     ours |= {"seconds": 5.0, "ranks": {str(rank): 1.0 for rank in measures.RANKS}, "crossed": 0, "layers": 3}
-    ours |= {"opens_worst": 0.0}
+    ours |= {"opens_worst": 0.0, "seams": 0.0}
     picture = Picture("dot", np.zeros((4, 4, 3), np.uint8), (16,))
     rows = {("dot", 16, "flat"): ours, ("dot", 16, "potrace"): ours | {"psnr": 29.0, "ssim": 0.95, "numbers": 200}}
     text = report.markdown(rows, [picture], ["flat"], ["A note."])

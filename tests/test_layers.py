@@ -304,3 +304,15 @@ def test_what_is_more_than_a_rim_does_not_belong_to_the_object():
     things = object_in_a_rim(10)
     assert things["l2"] == ""
     assert things["l3"] == "chair"
+
+
+def test_a_thin_ring_stays_below_what_shows_through_it() -> None:
+    labels = np.zeros((200, 200), int)
+    labels[40:160, 40:160] = 1
+    labels[41:159, 41:159] = 2
+    found, node_of = tree_of(labels, [0, 1, 2])
+    pixels = COLOURS[[0, 1, 2]][labels].astype(np.float32)
+    paints = np.concatenate([COLOURS[[0, 1, 2]], np.ones((3, 1))], axis=1)
+    plan = arrange.add_outlines(Plan(np.array([0, node_of[1], node_of[2]]), (), paints), found, pixels, 1.0)
+    order = [shape.rank for shape in layers.drawing(found, plan).shapes()]
+    assert order == [1, 2, 3]

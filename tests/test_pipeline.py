@@ -334,3 +334,15 @@ def test_events_tell_the_stages_in_order_with_their_results() -> None:
 def test_listening_changes_nothing() -> None:
     picture = as_bytes(three_discs())
     assert vectorize(picture, DRAFT, on_event=lambda event: None).svg == vectorize(picture, DRAFT).svg
+
+
+def test_small_things_of_a_small_picture_are_drawn():
+    icon = np.full((60, 60, 3), 1.0)
+    icon[22:56, 10:50] = (0.8, 0.6, 0.4)
+    panes = [(28, left) for left in (14, 22, 40)]
+    for top, left in panes:
+        icon[top : top + 5, left : left + 4] = (0.6, 0.8, 0.95)
+    result = run(icon, paths="auto", quality="standard")
+    shown = render_svg(result.svg, 60, 60)
+    for top, left in panes:
+        assert np.abs(shown[top + 1 : top + 4, left + 1 : left + 3] - (0.6, 0.8, 0.95)).max() < 0.1

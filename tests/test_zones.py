@@ -121,3 +121,11 @@ def test_a_radial_gradient_with_a_bend_is_found_again() -> None:
     assert found.kind[0] == RADIAL
     np.testing.assert_allclose(found.axis[0, :2], (30, 36), atol=1)
     assert np.abs(ramps.colours_at(found, 0, places) - colours.reshape(-1, 3)).mean() < 0.01
+
+
+def test_a_thin_line_is_no_zone_and_stays_whole():
+    picture = np.array(painted(WHITE, (disc(256, 256, 128, 128, 80), RED)))
+    picture[20:236, 127:129] = (0.1, 0.1, 0.2)
+    found = zones_of(picture)
+    assert (found.labels[30:226, 127:129] == -1).all()
+    assert (found.labels[30:226, [126, 129]] >= 0).all()

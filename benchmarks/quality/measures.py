@@ -15,6 +15,7 @@ from layervec import curves, metrics, simplify, svg, tree
 from layervec.image import open_picture, over
 from layervec.score import LONGEST, only, render_svg, score
 from layervec.types import Float32
+from quality import seams
 from quality.layers import match
 from quality.pictures import Picture
 
@@ -50,7 +51,7 @@ def measure(text: str, picture: Picture) -> Row:
 def measure_ours(text: str, picture: Picture) -> Row:
     """Return the figures that a drawing of ours has beyond those of `measure`."""
     crossed = int((curves.self_crossings([shape.outline for shape in svg.read(text).shapes()]) > 0).sum())
-    return {"crossed": crossed, "ranks": rank_ratios(text, picture)}
+    return {"crossed": crossed, "seams": seams.share(text, picture.target), "ranks": rank_ratios(text, picture)}
 
 
 def rank_ratios(text: str, picture: Picture) -> dict[str, float]:

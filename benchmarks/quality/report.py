@@ -66,7 +66,9 @@ def markdown(rows: Rows, pictures: Sequence[Picture], ours: Sequence[str], notes
 
 _EXPLAIN_ORDER = """Error of the first 8, 16, 32, 64 shapes by rank, in errors of as many regions of the region tree,
 each in its mean colour: 1 is as good as those. Then how many outlines cross themselves, how many layers there are,
-and the largest part of the canvas, in %, that opens when one layer other than the background is hidden."""
+the largest part of the canvas, in %, that opens when one layer other than the background is hidden, and how many of the
+pixels within one of a border, in %, are seams at four times the size: like neither of the shapes there nor the picture,
+by 64 of 255."""
 _EXPLAIN_LAYERS = f"""Against the layered originals of the emoji, with {SHAPES_PER_ORIGINAL} times their shapes: for
 each shape of the original the best intersection over union with one of the drawing, on average; of what is seen of
 them / of whole outlines, hidden parts included."""
@@ -133,9 +135,9 @@ def _order(rows: Rows, pictures: Sequence[Picture], ours: Sequence[str]) -> str:
                 row = rows.get((picture.name, budget, column))
                 if _has(row):
                     ratios = [f"{row['ranks'][str(rank)]:.2f}" if rank <= budget else "" for rank in RANKS]
-                    worst = f"{100 * row['opens_worst']:.2f}"
-                    lines.append([picture.name, budget, column, *ratios, row["crossed"], row["layers"], worst])
-    heads = ["picture", "shapes", "column", *(f"first {rank}" for rank in RANKS), "crossed", "layers", "opens"]
+                    worst, seams = (f"{100 * row[share]:.2f}" for share in ("opens_worst", "seams"))
+                    lines.append([picture.name, budget, column, *ratios, row["crossed"], row["layers"], worst, seams])
+    heads = ["picture", "shapes", "column", *(f"first {rank}" for rank in RANKS), "crossed", "layers", "opens", "seams"]
     return _table(heads, lines)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from layervec import pool, ramps
 from layervec.choose import LEAST_GAIN, choose
+from layervec.grain import grain
 from layervec.masks import boxes, holes
 from layervec.palette import Palette
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
@@ -89,8 +90,9 @@ def add_outlines(
     known = len(plan.outlines)
     masks = Regions(tree, plan, pixels)
     looseness = _looseness(nest(tree, plan.nodes), plan.paints)
+    speck = SPECK_AREA * grain(*tree.labels.shape)
     fitted = pool.each(
-        lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], SPECK_AREA), range(known, len(plan)), threads
+        lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], speck), range(known, len(plan)), threads
     )
     kept = [i for i in range(len(plan)) if i < known or fitted[i - known].contours]
     return replace(plan, outlines=(*plan.outlines, *fitted)).only(np.array(kept, dtype=np.int64))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from layervec.grain import grain
 from layervec.paints import LEAST_AREA, Coat, Paints, Shade, as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.tree import ANY, NO_SHAPE
@@ -53,6 +54,7 @@ class Chooser:
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
         self.tree = tree
+        self._grain = grain(*tree.labels.shape)
         self.picked: list[int] = []
         self.colours: list[Float64] = []
         self.ramps: list[Shade] = []
@@ -142,7 +144,7 @@ class Chooser:
 
     def _reprice(self, nodes: Int64) -> None:
         area = self._shown.sums.area[nodes]
-        least_area = min(LEAST_AREA, self._shown.area[0])  # a tiny picture has a shape as well
+        least_area = min(LEAST_AREA * self._grain, self._shown.area[0])  # a tiny picture has a shape as well
         may = (area >= least_area) & ~self._shown.painted[nodes] & self._may[nodes]
         left = np.maximum(self._paints.least_error(nodes), self._remains[nodes])
         self.gain[nodes] = np.where(may, self._worth[nodes] * (self._shown.sums.error[nodes] - left), 0.0)
@@ -150,7 +152,8 @@ class Chooser:
 
 def least_gain(tree: RegionTree) -> float:
     """Return the squared error over all channels, px, that a shape must remove at least."""
-    return LEAST_DRAWN if len(tree.stands) else LEAST_GAIN
+    gain = LEAST_DRAWN if len(tree.stands) else LEAST_GAIN
+    return gain * grain(*tree.labels.shape)
 
 
 def worth(tree: RegionTree) -> Float64:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+Kind = Literal["photo", "art", "pixel"]
 Stage = Literal["load", "simplify", "segment", "tree", "arrange", "refine", "write"]
 
 
@@ -25,6 +26,7 @@ class Event:
     value: what the stage has made so far: at the end `Picture` (load), list of `Raster` (simplify), list of `Mask`
         (segment, a stage only where a segmenter is asked for), `RegionTree` (tree), `Arranged` (arrange),
         `Drawing` in fitting pixels (refine, and there also after each round), the SVG text (write).
+    kind: what the picture was taken for, at the end of `tree`; None for the preset `paper`, which takes it for nothing.
     """
 
     stage: Stage
@@ -33,6 +35,7 @@ class Event:
     paths: int | None = None
     round: int | None = None
     value: object = None
+    kind: Kind | None = None
 
 
 OnEvent = Callable[[Event], None]

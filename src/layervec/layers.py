@@ -74,13 +74,37 @@ class _Builder:
         )
 
     def _group(self, members: list[int], details_id: str) -> Iterator[Layer | Shape]:
-        """Every member as a layer, but the small ones without parts together in one layer on top."""
-        small = [i for i in members if not self._has_layer(i) and self.areas[i] < LAYER_SHARE * self.size]
+        """Every member as a layer, but the small ones without parts together in one layer on top, where they may be."""
+        small = self._small(members)
         large = [i for i in members if i not in small]
         for i, name in zip(large, _unique([self._name(i) for i in large]), strict=True):
             yield self._layer(i, name)
         if small:
             yield Layer(details_id, "details", tuple(self._shape(i) for i in small))
+
+    def _small(self, members: list[int]) -> list[int]:
+        """Those that are small, have no parts, and hide nothing of the others when they are drawn after them.
+
+        A thin ring is small but lies below what shows through it, as its hole may be filled.
+        """
+        small: list[int] = []
+        after: list[Float64] = []  # boxes of those that are not, and drawn later
+        for i in reversed(members):
+            box = self._box(i)
+            if (
+                self._has_layer(i)
+                or self.areas[i] >= LAYER_SHARE * self.size
+                or any((box[0] < other[1]).all() and (other[0] < box[1]).all() for other in after)
+            ):
+                after.append(box)
+            else:
+                small.insert(0, i)
+        return small
+
+    def _box(self, i: int) -> Float64:
+        """Least and greatest x and y of a shape: [2, 2]."""
+        points = self.plan.outlines[i].points
+        return np.stack([points.min(axis=0), points.max(axis=0)])
 
     def _layer(self, i: int, name: str) -> Layer:
         inner: list[Layer | Shape] = [self._shape(i)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec.grain import grain
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 SMALL_PART = 0.02  # of a mask's area; holes and islands smaller than this are noise of the segmenter
@@ -61,11 +62,11 @@ def split(labels: Int32, masks: Sequence[Bool]) -> Int32:
     """
     from layervec import tree_kernels as kernels
 
-    whole = labels
+    whole, least = labels, LEAST_PIECE * grain(*labels.shape)
     for mask in masks:
         size = np.bincount(labels.ravel())
         inside = np.bincount(labels[mask], minlength=len(size))
-        mixed = np.minimum(inside, size - inside) >= LEAST_PIECE
+        mixed = np.minimum(inside, size - inside) >= least
         if mixed.any():
             fresh = len(size) + np.cumsum(mixed, dtype=np.int32) - 1
             labels = np.where(mixed[labels] & mask, fresh[labels], labels)

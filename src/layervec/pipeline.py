@@ -26,6 +26,7 @@ from layervec import (
     arrange,
     background,
     choose,
+    clean,
     folders,
     image,
     layers,
@@ -40,13 +41,14 @@ from layervec import (
     tree,
 )
 from layervec.digits import Grid, most_decimals
-from layervec.events import Event, OnEvent, Stage, ignore
+from layervec.events import Event, Kind, OnEvent, Stage, ignore
 from layervec.segment import Mask
-from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Settings
+from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Preset, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
 
+DRAWN: dict[Preset, bool] = {"photo": False, "art": True}  # whether a picture is drawn art; others are looked at
 MOST_LOOKED_AT = 1 << 23  # px; larger pictures are not looked at in full size for squares
 
 
@@ -139,8 +141,12 @@ def _by_regions(
     """Draw the regions of a tree that colours, levels and masks make. Return the drawing in fitting pixels."""
     raster = picture.raster
     with clock.stage("tree") as done:
-        shaded = settings.gradients != "off"
-        regions = done(tree.build(raster, levels, masks=masks, shaded=shaded, threads=threads))
+        coarser = [level for level in levels if level is not raster]
+        seen = clean.cleaned(raster, threads=threads) if settings.preset == "art" else raster
+        raster = seen if settings.preset == "art" and clean.dithered(raster) else raster
+        drawn, shaded = DRAWN.get(settings.preset), settings.gradients != "off"
+        regions = done(tree.build(seen, coarser, masks=masks, drawn=drawn, shaded=shaded, threads=threads))
+        done.kind = "art" if len(regions.stands) else "photo"
     pixels = _fitted(raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
@@ -206,6 +212,7 @@ def _by_squares(raster: Raster, colours: palette.Palette | None, settings: Setti
     with clock.stage("tree") as done:
         regions, plan = pixel_art.plan(raster, settings.most_paths, colours=count, palette=colours)
         done(regions)
+        done.kind = "pixel"
     drawing = layers.drawing(regions, plan)
     with clock.stage("arrange") as done:
         done(Arranged(drawing, plan.nodes))
@@ -273,11 +280,12 @@ class _Clock:
         done = _Done()
         yield done
         self.seconds[name] = time.perf_counter() - start
-        self.on_event(Event(name, 1.0, value=done.value))
+        self.on_event(Event(name, 1.0, kind=done.kind, value=done.value))
 
 
 class _Done:
     value: object = None
+    kind: Kind | None = None
 
     def __call__(self, value: T) -> T:
         self.value = value

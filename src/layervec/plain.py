@@ -18,7 +18,7 @@ from layervec.objects import Nested
 from layervec.types import Bool, Int32, Int64
 from layervec.zones import MOST_ZONES, Zones
 
-LEAST_SHARE = 0.95  # of the canvas that zones cover, below which a picture is not drawn art
+LEAST_SHARE = 0.9  # of the canvas that zones cover, below which a picture is not drawn art
 GROUND_SHARE = 0.3  # of the canvas border; the zone that takes most of it is the ground if it takes as much
 CLEAR = 0.04  # alpha of a zone that is no paint at all
 ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
@@ -43,13 +43,16 @@ class Structure:
     ground: int
 
 
-def structure(zones: Zones, labels: Int32) -> Structure | None:
-    """Return the sets of leaves for zones, None where the picture is no drawn art.
+def made_of(zones: Zones) -> bool:
+    """Tell whether zones are what a picture consists of, as drawn art does."""
+    return 0 < len(zones) < MOST_ZONES and bool((zones.labels >= 0).mean() >= LEAST_SHARE)
+
+
+def structure(zones: Zones, labels: Int32) -> Structure:
+    """Return the sets of leaves for zones, of which there is one at least.
 
     labels: int32 [h, w], leaves, each of one zone or of none.
     """
-    if not 0 < len(zones) < MOST_ZONES or (zones.labels >= 0).mean() < LEAST_SHARE:
-        return None
     sets = _Sets(zones)  # what crosses a set that came before it is left out
     sets.add_zones()
     sets.add_groups()

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
-from layervec.events import Event, Stage
+from layervec.events import Event, Kind, Stage
 from layervec.settings import EFFORTS, Settings
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ WORDS: dict[Stage, str] = {
     "refine": "fitting shapes",
     "write": "writing the SVG",
 }
+KINDS: dict[Kind, str] = {"photo": "a photo", "art": "drawn art", "pixel": "pixel art"}
 # Share of the whole time that each stage takes, roughly: photos at 512 px, 256 shapes, standard, two cores, no model.
 SHARES: dict[Stage, float] = {
     "load": 0.02,
@@ -97,6 +98,7 @@ class Progress:
     def _finish(self, event: Event) -> None:
         if self._lines:
             facts = f" ({self._facts})" if event.stage == "refine" and self._facts else ""
+            facts = f" (taken for {KINDS[event.kind]})" if event.kind else facts
             say(f"{WORDS[event.stage]}: {time.perf_counter() - self._start:.2f} s{facts}", self._bar)
         # Kernels follow. Numba is slow to load, and a picture that cannot be read should be told of at once.
         if event.stage == "load" and (self._lines or self._bar is not None):

@@ -19,11 +19,13 @@ from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
 from layervec.digits import Grid, shortened
 from layervec.economy import drop_nodes
+from layervec.grain import grain
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
 from layervec.paints import as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.ranks import rank
+from layervec.regular import regular
 from layervec.settings import Effort
 from layervec.tree import node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
@@ -101,6 +103,8 @@ def refine(
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
         plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
+    if run.drawn:
+        plan = run.regular(plan)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
@@ -131,8 +135,9 @@ class _Run:
         self.threads = threads
         self.on_progress = on_progress
         self.steps = max(1, steps)
+        self.grain = grain(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
-        self.node_price = NODE_PRICE_DRAWN if self.drawn else NODE_PRICE
+        self.node_price = self.grain * (NODE_PRICE_DRAWN if self.drawn else NODE_PRICE)
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB
 
@@ -169,7 +174,8 @@ class _Run:
             )
             if not last:
                 return fitted
-            return mended(fitted, self.target, PIECE_PRICE, subsets=_subsets(order), threads=self.threads)
+            price = PIECE_PRICE * self.grain
+            return mended(fitted, self.target, price, subsets=_subsets(order), threads=self.threads)
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)
@@ -245,9 +251,16 @@ class _Run:
                     first_step=SHORTENED_STEP,
                     threads=self.threads,
                 )
-            return mended(fit, self.target, PIECE_PRICE, subsets=weighted, threads=self.threads)
+            price = PIECE_PRICE * self.grain
+            return mended(fit, self.target, price, subsets=weighted, threads=self.threads)
 
         return self._stacked(plan, work)
+
+    def regular(self, plan: Plan) -> Plan:
+        """Make ellipses and level lines exact, as they are in drawn art."""
+        plan = self._stacked(plan, lambda fit, _: regular(fit, self.target, self.node_price, threads=self.threads))
+        self.latest = self.psnr(self._loss(plan))
+        return plan
 
     def _stacked(self, plan: Plan, work: Callable[[Fit, Int64], Fit]) -> Plan:
         """Apply work to the shapes of a plan, laid out back to front; it also hears their ranks from 0."""
@@ -264,7 +277,7 @@ class _Run:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
         if len(plan) >= first_budget(budget) and not self.drawn:
-            self.node_price = max(NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
+            self.node_price = max(self.grain * NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
         chooser = Chooser(
             self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
         )

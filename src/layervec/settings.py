@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from layervec.errors import InputError, quoted
 from layervec.reference_config import translated
 
-Preset = Literal["auto", "pixel", "paper"]
+Preset = Literal["auto", "photo", "art", "pixel", "paper"]
 Quality = Literal["draft", "standard", "best"]
 Gradients = Literal["auto", "on", "off"]
 Simplifier = Literal["classic", "sds"]
@@ -166,9 +166,11 @@ class Settings(BaseModel):
     )
     preset: Preset = Field(
         default="auto",
-        description="auto looks at the picture; pixel is for pixel art, whose squares are kept as they are; paper "
-        "follows the recipe of the paper on objects, simplified by sds and found by sam unless other options say so: "
-        "masks become shapes, then errors do.",
+        description="auto looks at the picture, and takes it for a photo when in doubt; photo never takes it for "
+        "anything else; art is for drawn pictures, also noisy, compressed, dithered or softly shaded ones: noise goes, "
+        "plain areas and soft ramps stay whole, and gradients are auto unless other options say so; pixel is for pixel "
+        "art, whose squares are kept as they are; paper follows the recipe of the paper on objects, simplified by sds "
+        "and found by sam unless other options say so: masks become shapes, then errors do.",
     )
     paper: Recipe = Field(default=Recipe(), description="How the preset paper goes about it.")
     size: int = Field(
@@ -255,6 +257,9 @@ class Settings(BaseModel):
 
         Without anybody to look at them, simplified versions need no model.
         """
+        fills = "gradients" in self.model_fields_set or self.colors != "any" or self.palette
+        if self.preset == "art" and not fills:
+            self.__dict__["gradients"] = "auto"
         if self.preset == "paper":
             if "segmenter" not in self.model_fields_set and not self.masks:
                 self.__dict__["segmenter"] = "sam"

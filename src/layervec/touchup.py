@@ -113,7 +113,7 @@ class Touchup:
         """Squared error that dropping each shape adds; infinite for those kept, by number, and what may not move."""
         from layervec import raster
 
-        worth = raster.survey(flat.fit.scene(), self._planar, threads=self.threads).removal.copy()
+        worth = raster.survey(flat.fit.scene(), self._planar, threads=self.threads).removal.astype(np.float64)
         worth[~flat.moving | np.isin(flat.source, kept)] = np.inf
         return worth
 

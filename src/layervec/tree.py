@@ -15,12 +15,13 @@ import numpy as np
 
 from layervec import objects, plain, pool
 from layervec import zones as plain_zones
+from layervec.grain import grain
 from layervec.image import premultiplied
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
 ANY, NO_SHAPE, THING = -1, -2, -3  # in `RegionTree.stands`, where a node stands for no single zone
-PIXELS_A_LEAF = 10  # leaves are about this large on average; finer ones cost time and show no more shapes
+PIXELS_A_LEAF = 10  # on average, less in small pictures; finer leaves cost time and show no more shapes
 LEVEL_WEIGHT = 0.5  # weight of all levels' colours together against the picture's own (docs/log.md)
 FRINGE_CONTRAST = 0.12  # least colour distance across an antialiased edge
 FRINGE_PURITY = 0.12  # how far off the mix of both sides' colours a fringe pixel may be, in contrasts
@@ -34,12 +35,14 @@ def build(
     *,
     masks: Sequence[Mask] = (),
     shaded: bool = False,
+    drawn: bool | None = None,
     threads: int | None = None,
 ) -> RegionTree:
     """Return the region tree of a picture.
 
     levels: simplified versions of the picture, fine to coarse, of its size; the picture itself may be among them.
-    masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`).
+    masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`). drawn:
+    whether the picture is drawn art, whose plain zones become nodes, too; None to find out. Masks say more than zones.
     shaded: regions may be filled with gradients, so the bands of a ramp belong together; not so with masks or in
     drawn art, where zones say as much.
     """
@@ -47,14 +50,14 @@ def build(
 
     h, w = raster.height, raster.width
     features = _features(raster, levels, threads)
-    labels = kernels.leaves(features, h, w, max(1, h * w // PIXELS_A_LEAF))
+    labels = kernels.leaves(features, h, w, max(1, round(h * w / (PIXELS_A_LEAF * grain(h, w)))))
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
-    own = features[:, : 3 if raster.opaque else 4]
-    drawn = _as_drawn(features, labels.reshape(h, w), own.reshape(h, w, -1))
-    if drawn is not None:
-        return drawn
     labels = labels.reshape(h, w)
+    own = features[:, : 3 if raster.opaque else 4].reshape(h, w, -1)
+    art = None if drawn is False else _as_drawn(features, labels, own, sure=drawn is True)
+    if art is not None:
+        return art
     places = _places(features, labels) if shaded else None
     children, cost = kernels.merge(*_leaves(features, labels), places)
     number, parent, last, costs = _numbered(children, cost)
@@ -104,20 +107,21 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
 
 
-def _as_drawn(features: Float32, labels: Int32, pixels: Float32) -> RegionTree | None:
-    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes; else None.
+def _as_drawn(features: Float32, labels: Int32, pixels: Float32, *, sure: bool) -> RegionTree | None:
+    """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes.
 
+    None where the picture does not look like drawn art, unless that is sure, and where it has no plain zones.
     features: [h * w, f]. pixels: [h, w, c], without fringes.
     """
     from layervec import tree_kernels as kernels
 
-    if not plain_zones.calm(pixels):
+    if not sure and not plain_zones.calm(pixels):
         return None
     found = plain_zones.find(pixels)
+    if not (len(found) if sure else plain.made_of(found)):
+        return None
     labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
     order = plain.structure(found, labels)
-    if order is None:
-        return None
     children, cost, nodes = objects.merge(order.nested, *_leaves(features, labels))
     number, parent, last, costs = _numbered(children, cost)
     stands = _stands(order, number[nodes].astype(np.int64), parent)

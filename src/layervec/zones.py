@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec.grain import grain
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 LEAST_ZONE = 16  # px; less is a detail, not a zone
+LEAST_CORE = 0.2  # of a zone, away from its border; what has less is a line, whose tone changes along it
 MOST_ZONES = 300  # only the largest are returned; a picture with as many is no drawn art
 EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the mean over channels
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
@@ -22,6 +24,7 @@ UNEXPLAINED = 0.1  # or the share of a zone's variance that it leaves
 CALM_SHARE = 0.93  # of the steps from pixel to pixel that are no edges; so many are smaller than one that shows
 RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
+MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones around is no mixture of them but a line
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +58,7 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
     for step in STEPS:
         pieces = kernels.smooth_pieces(flat, labels >= 0, w, step)
         pieces[labels >= 0] = -1
-        number = _numbered(pieces, LEAST_ZONE)
+        number = _numbered(pieces, w)
         plain, even = _explained(number, flat, w)
         names = np.append(np.where(plain, np.cumsum(plain) - 1 + len(solid), -1), -1)  # the last is that of no piece
         labels = np.where(labels >= 0, labels, names[number]).astype(np.int32)
@@ -81,12 +84,27 @@ def calm(pixels: Float32) -> bool:
     return bool((steps <= STEPS[-1]).sum() >= CALM_SHARE * (steps <= STEPS[0]).sum())
 
 
-def _numbered(pieces: Int32, least: int) -> Int64:
-    """Number anew the pieces of at least so many pixels, -1 for all others: int64 [n] from [n], -1 for none."""
+def _numbered(pieces: Int32, w: int) -> Int64:
+    """Number anew the pieces that may be zones, -1 for all others: int64 [n] from [n], -1 for none."""
     size = np.bincount(pieces + 1)
-    large = size >= least
+    core = np.bincount(_cores(pieces.reshape(-1, w)).ravel() + 1, minlength=len(size))
+    least_core = LEAST_CORE if grain(len(pieces) // w, w) == 1 else 0.0  # all is thin in a small picture
+    large = (size >= LEAST_ZONE) & (core >= least_core * size)
     large[0] = False
     return np.asarray(np.where(large, np.cumsum(large) - 1, -1)[pieces + 1])
+
+
+def _cores(pieces: Int32) -> Int32:
+    """The pieces without their rims: int32 [h, w], -1 where one of the 8 neighbours is of another piece."""
+    h, w = pieces.shape
+    found = pieces.copy()
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = np.s_[: h - dy, max(0, -dx) : w - max(0, dx)]
+        there = np.s_[dy:, max(0, dx) : w - max(0, -dx)]
+        rim = pieces[here] != pieces[there]
+        found[here][rim] = -1
+        found[there][rim] = -1
+    return found
 
 
 def _means(labels: Int32 | Int64, flat: Float32, count: int) -> Float64:
@@ -143,16 +161,30 @@ def _centred(values: Int64, number: Int64, count: int) -> Float64:
 
 
 def _grown(labels: Int32, pixels: Float32) -> Int32:
-    """Give pixels within RIM px of zones to the one of their neighbours' that looks most like them."""
+    """Give pixels within RIM px of zones to the one of their neighbours' that looks most like them.
+
+    Not those of thin lines, which no zones there make by mixing: else a line would be split between its two sides.
+    """
     h, w = labels.shape
+    mixed = _between(labels >= 0, pixels)
     for _ in range(RIM):
         grown, best = labels.copy(), np.full((h, w), np.inf, dtype=np.float32)
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             here = np.s_[max(0, dy) : h + min(0, dy), max(0, dx) : w + min(0, dx)]
             there = np.s_[max(0, -dy) : h - max(0, dy), max(0, -dx) : w - max(0, dx)]
             off = ((pixels[here] - pixels[there]) ** 2).sum(axis=2)
-            better = (labels[here] < 0) & (labels[there] >= 0) & (off < best[here])
+            better = mixed[here] & (labels[here] < 0) & (labels[there] >= 0) & (off < best[here])
             grown[here][better] = labels[there][better]
             best[here][better] = off[better]
         labels = grown
     return labels
+
+
+def _between(known: Bool, pixels: Float32) -> Bool:
+    """Tell whose channels lie between those of known pixels within RIM px: bool [h, w]."""
+    import cv2
+
+    near = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    low = cv2.erode(np.where(known[..., None], pixels, np.float32(np.inf)), near)
+    high = cv2.dilate(np.where(known[..., None], pixels, np.float32(-np.inf)), near)
+    return np.asarray(((pixels >= low - MIXED) & (pixels <= high + MIXED)).all(axis=2))

@@ -167,7 +167,7 @@ class _News:
             return
         if event.stage == "simplify":
             self._pictures("levels", event.value)  # type: ignore[arg-type]
-        elif event.stage == "tree" and self._settings.preset == "auto":
+        elif event.stage == "tree" and self._settings.preset != "paper":
             self._pictures("cuts", _cuts(event.value, self._levels[0]))  # type: ignore[arg-type]
         elif event.stage == "arrange":
             self._worker.tell("drawing", svg=_shown(event.value.drawing))  # type: ignore[attr-defined]
