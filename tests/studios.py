@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -125,8 +125,10 @@ class Running:
     def workers(self):
         """Return the ids of the processes that draw."""
         found = []
-        for task in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
-            found += [int(word) for word in task.read_text().split()]
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # one that ended just now
+                parent = stat.read_text().rpartition(")")[2].split()[1]
+                found += [int(stat.parent.name)] if int(parent) == self.process.pid else []
         return found
 
 

@@ -481,7 +481,7 @@ def test_a_killed_process_gives_a_message_and_the_queue_goes_on(run):
     for pid in run.workers():
         kill(pid)
     states = [run.finished(work) for work in works[:2]]
-    assert any("ended unexpectedly (signal 9)" in state["message"] for state in states)
+    assert any("ended unexpectedly (signal 9)" in state["message"] for state in states), states
     for work in works[2:]:
         run.until(work, lambda state: "doing" in (state["running"] or {}) or state["running"] is None)
         run.client.post(f"works/{work}/cancel")

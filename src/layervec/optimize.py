@@ -27,6 +27,7 @@ QUIET = 0.002  # squared error per px: points whose gradient is well below this 
 SMOOTH_ANGLE = 0.97  # cosine of the angle between handles above which a join counts as smooth
 LONGEST_HANDLE = 0.9  # in chords; longer handles make loops
 SOLVE_EVERY = 20  # steps between two solves for the colours
+SOLVE_STOPS_EVERY = 10  # the same where there are gradients, whose stops move
 AXIS_STEP = 5.0  # the ends of a gradient move so many times as far as points, as each px of theirs shows less
 LEAST_AXIS = 3.0  # px, length of a gradient
 STOP_STEP = 4.0  # inner stops of a gradient move so many times as far along its axis as points
@@ -127,9 +128,10 @@ def optimize(
     scene = fit.scene()
     if structure is not None:
         further = _Hold(fit, structure, threads).look
+    every = SOLVE_EVERY if fit.ramps is None else SOLVE_STOPS_EVERY
     best, best_loss, best_points, best_ramps = np.inf, np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
-        if step and step % SOLVE_EVERY == 0:
+        if step and step % every == 0:
             palette = None if palette is None else palette.moved(fit.paints)
             fit = replace(fit, outlines=geometry.outlines())
             fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
