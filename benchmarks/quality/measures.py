@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from layervec import curves, metrics, simplify, svg, tree
+from layervec import metrics, simplify, tree
 from layervec.image import open_picture, over
 from layervec.score import LONGEST, only, render_svg, score
 from layervec.types import Float32
@@ -41,6 +41,7 @@ def measure(text: str, picture: Picture) -> Row:
         "numbers": found.numbers,
         "kib": found.bytes / 1024,
         "layers": found.layers,
+        "crossed": found.crossing,
         "opens_worst": found.opens_worst,
     }
     if picture.original is not None:
@@ -50,8 +51,7 @@ def measure(text: str, picture: Picture) -> Row:
 
 def measure_ours(text: str, picture: Picture) -> Row:
     """Return the figures that a drawing of ours has beyond those of `measure`."""
-    crossed = int((curves.self_crossings([shape.outline for shape in svg.read(text).shapes()]) > 0).sum())
-    return {"crossed": crossed, "seams": seams.share(text, picture.target), "ranks": rank_ratios(text, picture)}
+    return {"seams": seams.share(text, picture.target), "ranks": rank_ratios(text, picture)}
 
 
 def rank_ratios(text: str, picture: Picture) -> dict[str, float]:
