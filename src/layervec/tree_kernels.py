@@ -305,8 +305,10 @@ def merge(
     _chain(halves, chained, head)
     children, cost = np.empty((n - 1, 2), np.int32), np.empty(n - 1)
     room = HEAP_ROOM * edges + 64
-    places, saved = np.empty((n, 0)) if places is None else places.copy(), np.zeros(n)
-    save_all(area, places, saved)
+    saved = np.zeros(n)
+    if places is not None:
+        save_all(area, places, saved)
+    places = np.empty((n, 0)) if places is None else places.copy()
     _merge(
         mean.copy(), area.copy(), places, saved, ends.copy(), length.copy(), np.ones(edges, np.bool_), chained, head,
         np.bincount(halves, minlength=n).astype(np.int32), np.arange(n, dtype=np.int32), area.copy(),
