@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec.curves.edit import thirds
-from layervec.economy import FEWER_PROBES, PROBES, pulls
+from layervec.economy import over_subsets, pulls
 from layervec.optimize import Fit, next_nodes
 from layervec.types import Bool, Float64, Int64
 
@@ -66,11 +66,8 @@ def shortened(
     points = np.concatenate([outline.points for outline in fit.outlines])
     straight = np.concatenate([outline.straight for outline in fit.outlines])
     following = next_nodes(fit.outlines)
-    stiffness = np.zeros(points.shape)
     sizes = [len(outline.points) for outline in fit.outlines]
-    for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
-        probes = PROBES if weight >= 1.0 else FEWER_PROBES
-        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, probes, threads)
+    stiffness = over_subsets(fit, sizes, subsets, lambda part, probes: _stiffness(part, width, height, probes, threads))
     found, short = _snapped(points, grid, price / np.maximum(stiffness, 1e-12), _room(points, straight, following))
     short &= np.stack([np.ones_like(straight), ~straight, ~straight], axis=1).reshape(-1, 1)  # what is written
     found = np.where(short, found, points)

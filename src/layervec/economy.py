@@ -11,7 +11,7 @@ Merged cubics are least-squares fits with fixed end tangents (Schneider, Graphic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -52,17 +52,35 @@ def drop_nodes(
     changed = range(len(fit.outlines)) if moving is None else np.flatnonzero(moving).tolist()
     if not changed:
         return fit
-    stiffness = np.zeros(sum(outline.segments for outline in fit.outlines))
     sizes = [outline.segments for outline in fit.outlines]
-    for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
-        probes = PROBES if weight >= 1.0 else FEWER_PROBES
-        stiffness[np.repeat(shown, sizes)] += weight * _stiffness(fit.only(shown), width, height, probes, threads)
+    stiffness = over_subsets(fit, sizes, subsets, lambda part, probes: _stiffness(part, width, height, probes, threads))
     own = np.concatenate([np.full(size, moving is None or moving[i]) for i, size in enumerate(sizes)])
     segments = _Segments.of([fit.outlines[i] for i in changed], stiffness[own])
     segments.thin(price, width, height)
     segments.straighten(LINE_SHARE * price)
     thinned = dict(zip(changed, segments.outlines(), strict=True))
     return replace(fit, outlines=tuple(thinned.get(i, outline) for i, outline in enumerate(fit.outlines)))
+
+
+def over_subsets(
+    fit: Fit,
+    sizes: Sequence[int],
+    subsets: Sequence[tuple[Bool, float]] | None,
+    measured: Callable[[Fit, int], Float64],
+) -> Float64:
+    """Return the weighted sum of what is measured in the drawing of each subset: float64 [sum of sizes, ...].
+
+    sizes: rows of each shape. subsets: as in `drop_nodes`. measured: from shapes and a number of sign pictures, of
+    which drawings that count for less take fewer.
+    """
+    parts = []
+    for shown, weight in subsets or [(np.ones(len(fit.outlines), dtype=bool), 1.0)]:
+        rows = np.repeat(shown, sizes)
+        found = measured(fit.only(shown), PROBES if weight >= 1.0 else FEWER_PROBES)
+        part = np.zeros((len(rows), *found.shape[1:]))
+        part[rows] = weight * found
+        parts.append(part)
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def _stiffness(fit: Fit, width: int, height: int, probes: int, threads: int | None) -> Float64:

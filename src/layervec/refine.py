@@ -172,10 +172,7 @@ class _Run:
                 threads=self.threads,
                 on_step=on_step,
             )
-            if not last:
-                return fitted
-            price = PIECE_PRICE * self.grain
-            return mended(fitted, self.target, price, subsets=_subsets(order), threads=self.threads)
+            return self._mended(fitted, order) if last else fitted
 
         fitted = self._stacked(plan, work)
         self.palette = None if self.palette is None else self.palette.moved(fitted.paints)
@@ -251,10 +248,14 @@ class _Run:
                     first_step=SHORTENED_STEP,
                     threads=self.threads,
                 )
-            price = PIECE_PRICE * self.grain
-            return mended(fit, self.target, price, subsets=weighted, threads=self.threads)
+            return self._mended(fit, order)
 
         return self._stacked(plan, work)
+
+    def _mended(self, fit: Fit, order: Int64) -> Fit:
+        """Free outlines of crossings, and of pieces that are not worth it."""
+        price = PIECE_PRICE * self.grain
+        return mended(fit, self.target, price, subsets=_subsets(order), threads=self.threads)
 
     def regular(self, plan: Plan) -> Plan:
         """Make ellipses and level lines exact, as they are in drawn art."""

@@ -16,7 +16,7 @@ from layervec.optimize import Fit
 from layervec.types import SOLID, STOPS, Float64, Ramps
 
 BINS = 64  # places along a gradient that what shows of it is counted at
-STOP_PRICE = 0.5  # squared error over all channels, px, that an inner stop must save; a node has to save a little more
+STOP_PRICE = 0.5  # squared error over all channels, px, that an inner stop must save
 RIDGE = 1e-6  # of all that shows, added where colours are solved for; stops that nothing shows of have no other say
 
 
