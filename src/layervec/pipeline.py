@@ -161,6 +161,7 @@ def _by_regions(
             least_gain=least_gain,
             gradient_price=GRADIENT_PRICES[settings.gradients],
             palette=colours,
+            breadth=refine.breadth(regions, EFFORTS[settings.quality]),
             threads=threads,
         )
         done(Arranged(layers.drawing(regions, plan), plan.nodes))

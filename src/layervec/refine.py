@@ -31,13 +31,15 @@ from layervec.tree import node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
+BREADTH = 1.0  # power of a region's area that its gain counts with before the first round
+MANY_ROUNDS = 4  # from so many on; what is missing of details comes in later rounds, when gains are known exactly
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
-NODE_PRICE = 0.15  # squared error over all channels, px, that a node must save to stay
+NODE_PRICE = 0.05  # squared error over all channels, px, that a node must save to stay
 NODE_PRICE_DRAWN = 0.65  # the same in drawn art, where what is worth less are fringes
-NODE_SHARE = 0.04  # of what the weaker shapes save; where each one saves a lot, a node must save that much
+NODE_SHARE = 0.013  # of what the weaker shapes save; where each one saves a lot, a node must save that much
 WEAKER = 0.1  # of the shapes
-CHARACTER_SHARE = 0.024  # of a node's price that a character must save to stay
+CHARACTER_SHARE = 0.072  # of a node's price that a character must save to stay
 CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are looked at closely
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them
@@ -65,6 +67,11 @@ class Progress:
 def first_budget(budget: int) -> int:
     """How many of `budget` shapes to paint before the first round."""
     return max(1, round(budget * FIRST_SHARE))
+
+
+def breadth(tree: RegionTree, effort: Effort) -> float:
+    """How much the first shapes should be broad ones: see `BREADTH`."""
+    return BREADTH if effort.rounds >= MANY_ROUNDS and not len(tree.stands) else 0.0
 
 
 def refine(
