@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from layervec import svg
+from layervec import contours, path_data, svg
 from layervec.errors import InputError
-from layervec.score import render_svg
+from layervec.score import path_steps, render_svg
 from layervec.types import Drawing, Layer, LinearGradient, Outline, RadialGradient, Shape, Solid, Stop
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -143,7 +143,7 @@ def test_an_empty_layer_keeps_its_name():
 
 def test_attributes_of_a_path_and_their_order():
     paths = re.findall("<path .*", svg.write(sample()))
-    assert paths[0] == '<path id="bg" data-rank="1" fill="#ff0000" d="M1 1L9 1L9 9L1 9Z"/>'
+    assert paths[0] == '<path id="bg" data-rank="1" fill="#ff0000" d="M1 1H9V9H1Z"/>'
     assert re.findall(r"([a-z-]+)=", paths[1]) == ["id", "data-rank", "fill", "fill-rule", "d"]
     assert re.findall(r"([a-z-]+)=", paths[2]) == ["id", "data-rank", "fill", "fill-opacity", "d"]
 
@@ -174,26 +174,31 @@ def test_fill_rule_only_with_holes():
 def test_fill_rule_goes_with_a_hole_that_collapses():
     speck = [((3 + d, 3 + d), None) for d in (0, 0.001, 0.002)]
     path = only_path(outline([(p, None) for p in SQUARE], speck), even_odd=True)
-    assert path.get("d") == "M1 1L9 1L9 9L1 9Z"
+    assert path.get("d") == "M1 1H9V9H1Z"
     assert path.get("fill-rule") is None
 
 
 @pytest.mark.parametrize(
     ("shape", "data"),
     [
-        (polygon((0, 0), (10, 0), (0, 10)), "M0 0L10 0L0 10Z"),
+        (polygon((0, 0), (10, 0), (0, 10)), "M0 0H10L0 10Z"),
         (polygon((0.5, 0.25), (10.10, 0), (0, 10.126)), "M.5.25L10.1 0L0 10.13Z"),
         (polygon((-0.001, -0.004), (-5, -6.5), (-0.5, 3)), "M0 0-5-6.5-.5 3Z"),
-        (polygon((0, 0), (0, 0.001), (4, 0), (4, 0.004), (0, 4)), "M0 0L4 0L0 4Z"),
+        (polygon((0, 0), (0, 0.001), (4, 0), (4, 0.004), (0, 4)), "M0 0H4L0 4Z"),
         (outline([((0, 0), (1, -1, 2, -1)), ((3, 0), None)]), "M0 0C1-1 2-1 3 0Z"),
-        (outline([((0, 0), (0, 0, 3, 0)), ((3, 0), None), ((3, 3), None)]), "M0 0L3 0L3 3Z"),
+        (outline([((0, 0), (0, 0, 3, 0)), ((3, 0), None), ((3, 3), None)]), "M0 0H3V3Z"),
         (outline([((0, 0), (5, 0, 0, 5))]), "M0 0C5 0 0 5 0 0Z"),
         (
             outline([((0, 0), (-1, 1, -1, 2)), ((0, 3), (-1, 4, -1, 5)), ((0, 6), (9, 5, 9, 1))]),
             "M0 0C-1 1-1 2 0 3-1 4-1 5 0 6C9 5 9 1 0 0Z",
         ),
+        (
+            outline([((100, 100), (90, 104, 88, 120)), ((101, 130), None), ((130, 140.5), None)]),
+            "M100 100c-10 4-12 20 1 30l29 10.5Z",
+        ),
+        (polygon((100, 100), (100.5, 100), (100.5, 90), (7, 90), (7, 150)), "M100 100h.5V90H7v60Z"),
     ],
-    ids=["lines", "decimals", "signs", "zero length", "curve", "flat handles", "loop", "repeats"],
+    ids=["lines", "decimals", "signs", "zero length", "curve", "flat handles", "loop", "repeats", "relative", "level"],
 )
 def test_path_data_is_minimal(shape, data):
     assert only_path(shape).get("d") == data
@@ -309,11 +314,11 @@ def test_gradients_are_defined_after_the_metadata():
         '<stop offset="0" stop-color="#ffffff"/><stop offset="1" stop-color="#0000ff"/></linearGradient>',
         " </defs>",
         ' <g id="ground" inkscape:groupmode="layer" inkscape:label="Ground" data-name="Ground">',
-        '  <path id="s1" data-rank="1" fill="url(#g1)" d="M1 1L9 1L9 9L1 9Z"/>',
-        '  <path id="ring" data-rank="2" fill="#ff0000" fill-rule="evenodd" d="M1 1L9 1L9 9L1 9ZM3 3L3 6L6 6L6 3Z"/>',
+        '  <path id="s1" data-rank="1" fill="url(#g1)" d="M1 1H9V9H1Z"/>',
+        '  <path id="ring" data-rank="2" fill="#ff0000" fill-rule="evenodd" d="M1 1H9V9H1ZM3 3V6H6V3Z"/>',
         " </g>",
-        ' <path id="s3" data-rank="3" fill="url(#g3)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
-        ' <path id="s4" data-rank="4" fill="url(#g4)" fill-opacity=".5" d="M3 3L3 6L6 6L6 3Z"/>',
+        ' <path id="s3" data-rank="3" fill="url(#g3)" fill-opacity=".5" d="M3 3V6H6V3Z"/>',
+        ' <path id="s4" data-rank="4" fill="url(#g4)" fill-opacity=".5" d="M3 3V6H6V3Z"/>',
     ]
 
 
@@ -361,7 +366,7 @@ def test_gradients_of_one_colour_are_written_as_that(paint, fill):
     root = tree(drawing(Shape("s1", polygon(*SQUARE), dataclasses.replace(paint, alpha=0.5), 1)))
     assert root.find(f"{NS}defs") is None
     assert root.find(f"{NS}path").attrib == {
-        "id": "s1", "data-rank": "1", "fill": fill, "fill-opacity": ".5", "d": "M1 1L9 1L9 9L1 9Z",
+        "id": "s1", "data-rank": "1", "fill": fill, "fill-opacity": ".5", "d": "M1 1H9V9H1Z",
     }  # fmt: skip
 
 
@@ -448,22 +453,39 @@ def test_write_read_write_is_stable(children, title, metadata):
 
 @settings(deadline=None, max_examples=80)
 @given(outlines)
-def test_only_absolute_commands_always_closed_two_decimals(shape):
-    data, contours = svg.path_data(shape)
+def test_contours_start_absolute_and_close_and_have_two_decimals(shape):
+    data, count = path_data.written(shape)
     assert re.fullmatch(r"(M[^MZ]+Z)*", data)
-    assert data.count("Z") == contours
-    assert not re.search(r"[^MCLZ0-9. -]|\.\d{3}|\.\d?0(?!\d)|-0(?![.\d])|(?<![\d.])0\d", data)
+    assert data.count("Z") == count
+    assert not re.search(r"[^MCLHVclhvZ0-9. -]|\.\d{3}|\.\d?0(?!\d)|-0(?![.\d])|(?<![\d.])0\d", data)
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.lists(segment, min_size=2, max_size=5), min_size=1, max_size=2))
 def test_reading_gives_the_points_to_a_hundredth(contours):
     shape = outline(*contours)
-    back = svg.parse_path(svg.path_data(shape)[0])
-    nodes = np.rint(shape.points[::3] * svg.STEPS).astype(int)
-    read = np.rint(back.points[::3] * svg.STEPS).astype(int)
+    back = path_data.read(path_data.written(shape)[0])
+    nodes = np.rint(shape.points[::3] * path_data.STEPS).astype(int)
+    read = np.rint(back.points[::3] * path_data.STEPS).astype(int)
     assert {tuple(node) for node in read} <= {tuple(node) for node in nodes}
     assert back.starts[-1] == len(back.points) == 3 * len(back.straight)
+
+
+@settings(deadline=None, max_examples=100)
+@given(outlines)
+def test_what_is_written_means_the_same_to_another_reader(shape):
+    data, _ = path_data.written(shape)
+    ours, other = path_data.read(data), contours.outline(path_steps(data))
+    np.testing.assert_allclose(ours.points, other.points, atol=1e-9)
+    np.testing.assert_array_equal(ours.starts, other.starts)
+
+
+def test_far_from_the_origin_relative_coordinates_add_up():
+    nodes = [(4000.1 + 0.1 * k, 3000.3 + 0.7 * (k % 2)) for k in range(2000)]
+    shape = polygon(*nodes, (4000, 9000))
+    data, _ = path_data.written(shape)
+    assert data.count("L") < 10
+    np.testing.assert_array_equal(path_data.read(data).points[::3], np.round(shape.points[::3], 2))
 
 
 def test_reading_gives_back_the_drawing():
@@ -484,19 +506,32 @@ def test_the_root_id_of_a_read_drawing_is_free():
 
 @pytest.mark.parametrize(
     "data",
-    ["M0,0 L10,0,10,10 Z", " M 0 0 10 0 10 10 Z ", "M0 0L10 0L10 10L0 0Z", "M0 0L10 0 10 10Z"],
+    ["M0,0 L10,0,10,10 Z", " M 0 0 10 0 10 10 Z ", "M0 0L10 0L10 10L0 0Z", "M0 0l10 0 0 10Z", "M0 0h10v10l0 0-10-10Z"],
 )
 def test_other_spellings_of_the_same_path(data):
-    assert svg.path_data(svg.parse_path(data)) == ("M0 0L10 0L10 10Z", 1)
+    assert path_data.written(path_data.read(data)) == ("M0 0H10V10Z", 1)
 
 
 @pytest.mark.parametrize(
     "data",
-    ["L0 0Z", "M0 0L1 1", "M0 0L1Z", "M0 0H5Z", "M0 0l1 1Z", "M0 0L1 1ZM", "1 2", "M0 0L1e3 1Z", "M0 0Z1"],
+    [
+        "L0 0Z",
+        "M0 0L1 1",
+        "M0 0L1Z",
+        "M0 0Q1 1 2 0Z",
+        "m0 0L1 1Z",
+        "M0 0L1 1z",
+        "M0 0L1 1ZM",
+        "h5Z",
+        "M0 0h1 2v",
+        "1 2",
+        "M0 0L1e3 1Z",
+        "M0 0Z1",
+    ],
 )
 def test_other_path_data_is_refused(data):
     with pytest.raises(ValueError, match=r"path data|not closed"):
-        svg.parse_path(data)
+        path_data.read(data)
 
 
 # Geometry
@@ -650,7 +685,7 @@ BOMB = "<!DOCTYPE svg [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
         (HEAD + PATH.replace("#ff0000", "red") + "</svg>", "#rrggbb"),
         (HEAD + PATH.replace("fill=", 'fill-opacity="2" fill=') + "</svg>", "beyond 0..1"),
         (HEAD + PATH.replace("fill=", 'fill-rule="nonzero" fill=') + "</svg>", "fill rule"),
-        (HEAD + PATH.replace("L9 0", "l9 0") + "</svg>", "path data"),
+        (HEAD + PATH.replace("L9 0", "q9 0") + "</svg>", "path data"),
         (HEAD + PATH.replace("L9 0", "L9" + "9" * 400 + " 0") + "</svg>", "finite"),
     ],
 )

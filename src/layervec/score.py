@@ -633,7 +633,7 @@ def count_path(data: str) -> tuple[int, int]:
     nodes = numbers = 0
     here = start = 0j
     drawn = 0  # segments of the contour so far
-    for letter, values in _steps(data):
+    for letter, values in path_steps(data):
         numbers += len(values)
         kind = letter.upper()
         origin = here if letter.islower() else 0j
@@ -656,7 +656,7 @@ def _crossing(shapes: list[ET.Element]) -> int | None:
     """Return how many path elements cross themselves; None where there is none to look at."""
     from layervec import curves
 
-    found = [contours.outline(_steps(shape.get("d", ""))) for shape in shapes if local_name(shape) == "path"]
+    found = [contours.outline(path_steps(shape.get("d", ""))) for shape in shapes if local_name(shape) == "path"]
     outlines = [outline for outline in found if outline is not None and outline.segments]
     return int((curves.self_crossings(outlines, CROSSING_TOLERANCE) > 0).sum()) if outlines else None
 
@@ -670,7 +670,7 @@ def _contour_nodes(drawn: int, here: complex, start: complex, *, closed: bool) -
     return drawn if returns else drawn + 1
 
 
-def _steps(data: str) -> Iterator[tuple[str, list[float]]]:
+def path_steps(data: str) -> Iterator[tuple[str, list[float]]]:
     """Yield the commands of path data one segment at a time, repeated letters filled in."""
     if not data.lstrip().startswith(("M", "m")):
         return

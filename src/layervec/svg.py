@@ -4,8 +4,7 @@ Knows the profile alone: nothing of how shapes are found, drawn or scored, and n
 agree: write(read(write(d))) == write(d), byte for byte. Never run an SVG optimiser over the result: it would
 drop layers and names.
 
-Path data is as short as absolute M, C, L and Z allow. Coordinates are turned into whole hundredths first, so
-that equal means equal and the text does not depend on how a float happens to print.
+Coordinates are written as path_data.py does, those of gradients too.
 """
 
 from __future__ import annotations
@@ -16,22 +15,20 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import ClassVar
 from xml.parsers import expat
 
 import numpy as np
 
+from layervec import path_data
 from layervec.errors import InputError
+from layervec.path_data import COORDINATE_LIMIT, NUMBER, STEPS, decimal, steps
 from layervec.types import (
     STOPS,
-    Bool,
     Drawing,
-    Float64,
-    Int64,
     Layer,
     LinearGradient,
-    Outline,
     Paint,
     RadialGradient,
     Shape,
@@ -44,9 +41,7 @@ INKSCAPE = "http://www.inkscape.org/namespaces/inkscape"
 XLINK = "http://www.w3.org/1999/xlink"
 XML = "http://www.w3.org/XML/1998/namespace"
 
-STEPS = 100  # steps per px: coordinates have two decimals
 OFFSET_STEPS = 1000  # steps from the start of a gradient to its end: offsets have three decimals
-COORDINATE_LIMIT = 1e6  # px; far beyond any canvas, and products of two such values in hundredths fit int64
 MAX_DEPTH = 100  # nested elements; resvg 0.48 overflows its stack somewhere between 200 and 300
 MAX_BYTES = 64 << 20  # of SVG text; 100 times the largest file that a tracer is likely to write
 
@@ -61,9 +56,6 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # attributes, the line feeds and tabs that would become spaces.
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
-_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-_PATH_TOKEN = re.compile(rf"[ ,]*(?:([MCLZ])|({_NUMBER}))")
-_PATH_NUMBERS = {"M": 2, "L": 2, "C": 6, "Z": 0}
 
 
 # Writing
@@ -102,7 +94,7 @@ def tidied(drawing: Drawing) -> Drawing:
 
     def kept(item: Layer | Shape) -> Layer | Shape | None:
         if isinstance(item, Shape):
-            return item if path_data(item.outline)[1] else None
+            return item if path_data.written(item.outline)[1] else None
         children = tuple(child for child in map(kept, item.children) if child is not None)
         return replace(item, children=children) if children else None
 
@@ -117,20 +109,6 @@ def tidied(drawing: Drawing) -> Drawing:
     order = sorted(root.shapes(), key=lambda shape: shape.rank)
     ranks = {shape.id: rank for rank, shape in enumerate(order, start=1)}
     return replace(drawing, root=replace(root, children=tuple(map(ranked, root.children))))
-
-
-def path_data(outline: Outline) -> tuple[str, int]:
-    """Return an outline as path data and the number of contours in it; contours without area are left out.
-
-    ValueError for coordinates that are not finite or beyond COORDINATE_LIMIT.
-    """
-    steps = _steps(outline.points)
-    contours = []
-    for first, last in pairwise(outline.starts.tolist()):
-        commands = _commands(steps[first:last], outline.straight[first // 3 : last // 3])
-        if _has_area(commands):
-            contours.append(_spell(commands))
-    return "".join(contours), len(contours)
 
 
 def writable(text: str) -> str:
@@ -152,7 +130,7 @@ class _Writer:
     """Spells the elements of one drawing and collects the gradients that they are filled with."""
 
     def __init__(self, drawing: Drawing) -> None:
-        self._paths = {shape.id: path_data(shape.outline) for shape in drawing.root.shapes()}
+        self._paths = {shape.id: path_data.written(shape.outline) for shape in drawing.root.shapes()}
         # Without shapes that are dropped, so that the drawing read back gives its gradients the same ids.
         self._taken = {name for name, (data, _) in self._paths.items() if data}
         self._taken.update(layer.id for layer in drawing.root.layers() if layer is not drawing.root)
@@ -199,7 +177,7 @@ class _Writer:
         values = (value for colour in colours for value in (colour.red, colour.green, colour.blue))
         if not all(math.isfinite(value) for value in (paint.alpha, *values)):
             raise ValueError(f"the paint of shape {shape.id} is not finite")
-        opacity = _decimal(round(min(max(paint.alpha, 0.0), 1.0) * 1000), 1000)
+        opacity = decimal(round(min(max(paint.alpha, 0.0), 1.0) * 1000), 1000)
         # Without a second contour there is no hole for the rule to keep open.
         rule = ' fill-rule="evenodd"' if shape.even_odd and contours > 1 else ""
         return (
@@ -232,19 +210,19 @@ def _gradient(paint: LinearGradient | RadialGradient) -> tuple[str, str] | None:
     keys: tuple[str, ...]
     if isinstance(paint, LinearGradient):
         kind, keys = "linearGradient", _LINEAR
-        numbers = _steps(np.array([*paint.start, *paint.end])).tolist()
+        numbers = steps(np.array([*paint.start, *paint.end])).tolist()
         extends = numbers[:2] != numbers[2:]
     else:
         kind, keys = "radialGradient", _RADIAL
-        numbers = _steps(np.array([*paint.centre, paint.radius])).tolist()
+        numbers = steps(np.array([*paint.centre, paint.radius])).tolist()
         extends = numbers[2] > 0
         if numbers[2] < 0:
             raise ValueError("a gradient has a radius below 0")
     if not extends or len({colour for _, colour in stops}) == 1:
         return None
-    axis = "".join(f' {key}="{_decimal(number, STEPS)}"' for key, number in zip(keys, numbers, strict=True))
+    axis = "".join(f' {key}="{decimal(number, STEPS)}"' for key, number in zip(keys, numbers, strict=True))
     inner = "".join(
-        f'<stop offset="{_decimal(offset, OFFSET_STEPS)}" stop-color="{colour}"/>' for offset, colour in stops
+        f'<stop offset="{decimal(offset, OFFSET_STEPS)}" stop-color="{colour}"/>' for offset, colour in stops
     )
     return kind, f'gradientUnits="userSpaceOnUse"{axis}>{inner}'
 
@@ -284,85 +262,7 @@ def _size(length: float) -> str:
     """Return a canvas side as text. ValueError where it is not positive, finite and sensible."""
     if not 1 / STEPS <= length <= COORDINATE_LIMIT:
         raise ValueError(f"a canvas side of {length} px cannot be written")
-    return _decimal(round(length * STEPS), STEPS)
-
-
-def _steps(points: Float64) -> Int64:
-    """Return coordinates as whole hundredths of a pixel."""
-    if not (np.abs(points) <= COORDINATE_LIMIT).all():  # false for NaN too
-        raise ValueError("coordinates are not finite or beyond any canvas")
-    return np.rint(np.asarray(points, dtype=np.float64) * STEPS).astype(np.int64)
-
-
-def _decimal(value: int, unit: int) -> str:
-    """Return value / unit, a power of ten, in the fewest characters: no trailing zeros, no leading zero."""
-    whole, rest = divmod(abs(value), unit)
-    digits = len(str(unit)) - 1
-    fraction = f".{rest:0{digits}d}".rstrip("0") if rest else ""
-    number = f"{whole or ''}{fraction}" or "0"
-    return f"-{number}" if value < 0 else number
-
-
-_Command = tuple[str, tuple[int, ...]]  # a letter and its numbers, in hundredths of a pixel
-
-
-def _commands(points: Int64, straight: Bool) -> list[_Command]:
-    """Return one contour as M, then L and C; segments without length and the last straight one are left out.
-
-    points: [3k, 2], hundredths of a pixel; straight: [k]. Empty where nothing moves.
-    """
-    ring = points.tolist()
-    ring.extend(ring[:1])
-    commands: list[_Command] = []
-    for index, line in enumerate(straight.tolist()):
-        start, leave, arrive, end = ring[3 * index : 3 * index + 4]
-        # A cubic whose handles sit on its own nodes is a straight line too, and shorter as one.
-        if line or (leave == start and arrive == end):
-            if end != start:
-                commands.append(("L", tuple(end)))
-        elif not start == leave == arrive == end:
-            commands.append(("C", (*leave, *arrive, *end)))
-    if not commands:
-        return []
-    if commands[-1][0] == "L":
-        commands.pop()  # it ends at the first node: Z draws it
-    return [("M", tuple(ring[0])), *commands]
-
-
-def _has_area(commands: list[_Command]) -> bool:
-    """Return whether a contour fills anything: False where all of its points lie on one line."""
-    flat = [number for _, numbers in commands for number in numbers]
-    points = np.array(flat, dtype=np.int64).reshape(-1, 2)
-    if len(points) < 3:
-        return False
-    offsets = points[1:] - points[0]
-    furthest = offsets[np.abs(offsets).max(axis=1).argmax()]
-    return bool((offsets[:, 0] * furthest[1] != offsets[:, 1] * furthest[0]).any())
-
-
-def _spell(commands: list[_Command]) -> str:
-    """Return a contour as path data that ends with Z, in the fewest bytes."""
-    parts: list[str] = []
-    letter_before, before = "", ""
-    for letter, numbers in commands:
-        words = [_decimal(number, STEPS) for number in numbers]
-        implied = letter == letter_before or (letter_before == "M" and letter == "L")
-        # A letter stands in for the separator; where none is needed, a repeated letter would cost a byte.
-        if not (implied and not _separator(before, words[0])):
-            parts.append(letter)
-            before = ""
-        for word in words:
-            parts.append(_separator(before, word) + word)
-            before = word
-        letter_before = letter
-    return "".join(parts) + "Z"
-
-
-def _separator(before: str, word: str) -> str:
-    """Return what must stand between two numbers: nothing before a sign, or before a second decimal point."""
-    if not before or word[0] == "-" or (word[0] == "." and "." in before):
-        return ""
-    return " "
+    return decimal(round(length * STEPS), STEPS)
 
 
 # Reading
@@ -425,74 +325,6 @@ def read(text: str | bytes, name: str = "The SVG") -> Drawing:
         root_id += "_"
     layer = Layer(root_id, "", tuple(items))
     return Drawing(width, height, layer, title, reader.metadata(metadata))
-
-
-def parse_path(data: str) -> Outline:
-    """Return the outline of path data that holds absolute M, C, L and Z alone, every contour closed.
-
-    Straight segments, the one that Z draws included, get handles at their thirds. ValueError otherwise.
-    """
-    contours: list[list[list[float]]] = []
-    straight: list[bool] = []
-    points: list[list[float]] = []  # of the open contour, its last node included
-    for letter, numbers in _path_commands(data):
-        if letter == "M":
-            if points:
-                raise ValueError("a contour is not closed")
-            points = [numbers]
-        elif not points:
-            raise ValueError("path data does not start with M")
-        elif letter == "C":
-            points += [numbers[0:2], numbers[2:4], numbers[4:6]]
-            straight.append(False)
-        elif letter == "L":
-            points += _line(points[-1], numbers)
-            straight.append(True)
-        else:
-            if points[-1] != points[0]:
-                points += _line(points[-1], points[0])
-                straight.append(True)
-            contours.append(points[:-1])
-            points = []
-    if points:
-        raise ValueError("a contour is not closed")
-    starts = np.cumsum([0, *map(len, contours)], dtype=np.int64)
-    flat = np.array([point for contour in contours for point in contour], dtype=np.float64)
-    return Outline(flat.reshape(-1, 2), starts, np.array(straight, dtype=np.bool_))
-
-
-def _line(start: list[float], end: list[float]) -> list[list[float]]:
-    """Return the handles and the end of a straight segment."""
-    (x0, y0), (x1, y1) = start, end
-    thirds = [[x0 + (x1 - x0) * part / 3, y0 + (y1 - y0) * part / 3] for part in (1, 2)]
-    return [*thirds, end]
-
-
-def _path_commands(data: str) -> Iterator[tuple[str, list[float]]]:
-    """Yield the commands of our path data, letters spelled out where a repeated one was left out."""
-    letter, position = "", 0
-    numbers: list[float] = []
-    incomplete = False  # True from a letter or a number until the command has what it needs
-    data = data.strip()
-    while position < len(data):
-        token = _PATH_TOKEN.match(data, position)
-        if token is None:
-            raise ValueError(f"path data holds {data[position : position + 12]!r}")
-        position = token.end()
-        if token[1]:
-            if incomplete:
-                raise ValueError("path data has a wrong count of numbers")
-            letter = token[1]
-        elif not _PATH_NUMBERS.get(letter):
-            raise ValueError("path data has numbers without a command")
-        else:
-            numbers.append(float(token[2]))
-        incomplete = len(numbers) != _PATH_NUMBERS[letter]
-        if not incomplete:
-            yield letter, numbers
-            letter, numbers = ("L" if letter == "M" else letter), []
-    if incomplete:
-        raise ValueError("path data has a wrong count of numbers")
 
 
 class _GuardedBuilder:
@@ -598,8 +430,8 @@ class _Reader:
         if get.get("fill-rule", "evenodd") != "evenodd":
             raise self.refusal(f"path {get['id']} has an unknown fill rule")
         try:
-            outline = parse_path(get["d"])
-            _steps(outline.points)  # the reader takes no coordinate that the writer would refuse
+            outline = path_data.read(get["d"])
+            steps(outline.points)  # the reader takes no coordinate that the writer would refuse
         except ValueError as error:
             raise self.refusal(f"path {get['id']}: {error}") from error
         return Shape(get["id"], outline, self.paint(element), int(get["data-rank"]), "fill-rule" in get)
@@ -634,7 +466,7 @@ class _Reader:
             raise self.refusal(f"gradient {name} is not in the units of the user space")
         axis = [self.number(element.attrib[key], key) for key in keys]
         try:
-            _steps(np.array(axis))
+            steps(np.array(axis))
         except ValueError as error:
             raise self.refusal(f"gradient {name}: {error}") from error
         stops = self.stops(element)
@@ -661,7 +493,7 @@ class _Reader:
         return tuple(stops)
 
     def number(self, text: str, key: str) -> float:
-        if not re.fullmatch(_NUMBER, text):
+        if not re.fullmatch(NUMBER, text):
             raise self.refusal(f"{key} {text[:20]!r} is no plain number")
         return float(text)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mangle import FEW, damaged, damages, refused, replaced
 
-from layervec import svg
+from layervec import path_data, svg
 from layervec.errors import InputError
 from layervec.score import count_path, only, render_svg, score
 from layervec.types import Drawing, Layer, LinearGradient, Outline, RadialGradient, Shape, Solid, Stop
@@ -152,7 +152,7 @@ def test_any_path_data_is_counted_and_read_or_refused(data: str) -> None:
     nodes, numbers = count_path(data)
     assert nodes >= 0 <= numbers
     try:
-        outline = svg.parse_path(data)
+        outline = path_data.read(data)
     except ValueError:
         return
     assert len(outline.points) == 3 * outline.segments == outline.starts[-1]
