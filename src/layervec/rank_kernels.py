@@ -46,8 +46,9 @@ def order(
 ) -> None:
     """Write in `found` which shape saves most error over those before it, one after another: [k].
 
-    begins, by_pixel, owner: as `lay_by_pixel` leaves them. left: [pixels], error of the bare canvas, and at the end that
-    of the drawing. first: shape to begin with, -1 for any. gain: [k], shown: [pixels], -1 everywhere; both are changed.
+    begins, by_pixel, owner: as `lay_by_pixel` leaves them. left: [pixels], error of the bare canvas, and in the end
+    that of the drawing. first: shape to begin with, -1 for any. gain: [k], and shown: [pixels], -1 everywhere, are
+    worked in.
     """
     for i in range(len(gain)):
         gain[i] = 0.0

@@ -12,33 +12,46 @@ from layervec import ramps
 from layervec.arrange import Plan, stack
 from layervec.types import Float32, Float64, Int32, Int64, Outline, RegionTree
 
-SAMPLE = 65536  # pixels, about, by which shapes are judged
+SMALL = 1 << 16  # px; of larger pictures shapes are judged by every other pixel in every other row
 CHORDS = 4  # a segment, when its outline is filled to see what it covers
 
 
-def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
+def rank(tree: RegionTree, pixels: Float32, plan: Plan, *, every_pixel: bool = False) -> Int64:
     """Return the indices of a plan's shapes, the most important first: int64 [k].
 
-    Translucent shapes count as if nothing lay below them. pixels: premultiplied [h, w, c].
+    Translucent shapes count as if nothing lay below them. pixels: premultiplied [h, w, c]. every_pixel: whether all of
+    them count, also in large pictures.
+    """
+    if not len(plan):
+        return np.empty(0, dtype=np.int64)
+    stacked = stack(tree, plan.nodes)
+    step = 1 if every_pixel or pixels.shape[0] * pixels.shape[1] <= SMALL else 2
+    wanted = pixels[step // 2 :: step, step // 2 :: step].astype(np.float64)
+    covered = [_covered(plan.outlines[i], pixels.shape[:2], step) for i in stacked]
+    errors = [_error(plan, int(i), numbers, wanted, step) for i, numbers in zip(stacked, covered, strict=True)]
+    bare = (wanted**2).sum(axis=2).ravel()
+    first = 0 if pixels.shape[2] == 3 else -1  # nothing else stands without the ground
+    return np.asarray(stacked[_greedy(covered, errors, bare, first)])
+
+
+def _greedy(covered: list[Int32], errors: list[Float32], bare: Float64, first: int) -> Int64:
+    """Return which of the shapes, given from the back, saves most error over those before it, one after another.
+
+    covered: numbers of the pixels of each shape. errors: what painting them leaves. bare: [pixels], the same without
+    any shape. first: shape to begin with, -1 for any.
     """
     from layervec import rank_kernels
 
-    stacked = stack(tree, plan.nodes)
-    step = max(1, round((pixels.shape[0] * pixels.shape[1] / SAMPLE) ** 0.5))
-    wanted = pixels[step // 2 :: step, step // 2 :: step].astype(np.float64)
-    covers = [_covered(plan.outlines[i], pixels.shape[:2], step) for i in stacked]
-    errors = [_error(plan, int(i), covered, wanted, step) for i, covered in zip(stacked, covers, strict=True)]
-    starts = np.concatenate([[0], np.cumsum([len(covered) for covered in covers])]).astype(np.int64)
-    covered, error = np.concatenate(covers), np.concatenate(errors)
-    left = (wanted**2).sum(axis=2).ravel()
-    begins = np.zeros(len(left) + 1, dtype=np.int64)
-    by_pixel, owner = np.empty_like(covered), np.empty_like(covered)
-    rank_kernels.lay_by_pixel(starts, covered, begins, by_pixel, owner)
-    first = 0 if pixels.shape[2] == 3 else -1  # nothing else stands without the ground
-    found, gain = np.empty(len(plan), dtype=np.int64), np.empty(len(plan))
-    shown = np.full(len(left), -1, dtype=np.int32)
-    rank_kernels.order(starts, covered, error, begins, by_pixel, owner, left, first, gain, shown, found)
-    return stacked[found]
+    count = len(covered)
+    starts = np.cumsum([0] + [len(numbers) for numbers in covered], dtype=np.int64)
+    pixel, error = np.concatenate(covered), np.concatenate(errors)
+    begins = np.zeros(len(bare) + 1, dtype=np.int64)
+    by_pixel, owner = np.empty_like(pixel), np.empty_like(pixel)
+    rank_kernels.lay_by_pixel(starts, pixel, begins, by_pixel, owner)
+    gain, found = np.empty(count), np.empty(count, dtype=np.int64)
+    shown = np.full(len(bare), -1, dtype=np.int32)
+    rank_kernels.order(starts, pixel, error, begins, by_pixel, owner, bare.copy(), first, gain, shown, found)
+    return found
 
 
 def _error(plan: Plan, i: int, covered: Int32, wanted: Float64, step: int) -> Float32:
@@ -53,7 +66,7 @@ def _error(plan: Plan, i: int, covered: Int32, wanted: Float64, step: int) -> Fl
     error = ((target[:, :3] - alpha * paint) ** 2).sum(axis=1)
     if channels == 4:
         error += (target[:, 3] - alpha) ** 2
-    return error.astype(np.float32)
+    return np.asarray(error, dtype=np.float32)
 
 
 def _covered(outline: Outline, shape: tuple[int, ...], step: int) -> Int32:
@@ -70,7 +83,7 @@ def _covered(outline: Outline, shape: tuple[int, ...], step: int) -> Int32:
     cv2.fillPoly(inside, polygons, 1, offset=(-int(left), -int(top)))
     y, x = np.nonzero(inside[step // 2 :: step, step // 2 :: step])
     columns = len(range(step // 2, shape[1], step))
-    return ((y + top // step) * columns + x + left // step).astype(np.int32)
+    return np.asarray((y + top // step) * columns + x + left // step, dtype=np.int32)
 
 
 def _polygons(outline: Outline) -> list[Float64]:

@@ -48,7 +48,11 @@ STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of i
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
 OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
 PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
+FIT_PREFIXES = tuple((most, 0.01) for most in (8, 16, 32, 64))  # the same when outlines move
 OUTLINE_PREFIXES = ((4, 0.3), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
+
+
+DRAWN_TOO = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class _Run:
                 subsets=subsets,
                 palette=self.palette,
                 fixed=self._hidden(plan)[order] if self.drawn else None,
+                simpler=self._simpler(order),
                 first_step=first_step,
                 threads=self.threads,
                 on_step=on_step,
@@ -217,6 +222,10 @@ class _Run:
         shapes = np.isin(plan.nodes[order], self.tree.objects)
         return [(shapes, OBJECTS_WEIGHT)] if shapes.any() else []
 
+    def _simpler(self, order: Int64) -> list[tuple[Bool, float]]:
+        """The drawings of the first shapes alone that outlines should match as well, weighted; in drawn art bases."""
+        return [] if self.drawn and not DRAWN_TOO else _subsets(order, FIT_PREFIXES)[1:]
+
     def thinned(self, plan: Plan) -> Plan:
         """Drop the nodes that are not worth their place."""
         height, width = self.target.shape[1:]
@@ -245,6 +254,7 @@ class _Run:
                     subsets=None if self.drawn else weighted,
                     palette=self.palette,
                     fixed=self._hidden(plan)[order] if self.drawn else None,
+                    simpler=self._simpler(order),
                     first_step=SHORTENED_STEP,
                     threads=self.threads,
                 )
