@@ -32,7 +32,7 @@ AXIS_STEP = 5.0  # the ends of a gradient move so many times as far as points, a
 LEAST_AXIS = 3.0  # px, length of a gradient
 STOP_STEP = 4.0  # inner stops of a gradient move so many times as far along its axis as points
 LEAST_GAP = 0.02  # between two stops, of the gradient's length
-SIMPLER_EVERY = 2  # steps between two looks at simpler drawings
+SIMPLER_EVERY = 3  # steps between two looks at simpler drawings
 RIDGE = 0.05  # px; weight of a shape's known colour against what is seen of it
 
 
