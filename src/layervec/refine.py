@@ -51,7 +51,7 @@ PREFIXES = (
     (8, 0.1),
     (32, 0.1),
     (128, 0.03),
-)  # most ranks shown, and the weight of that drawing when colours are solved
+)  # most ranks shown, and the weight of that drawing in solving colours
 FIT_PREFIXES = tuple((most, 0.02) for most in (8, 16, 32, 64))  # the same when outlines move
 OUTLINE_PREFIXES = ((4, 0.1), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
 
@@ -110,6 +110,7 @@ def refine(
         plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
     if run.drawn:
         plan = run.regular(plan)
+    plan = run.ranked(plan)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
