@@ -275,6 +275,20 @@ def test_subsets_weigh_in_on_colours() -> None:
     np.testing.assert_allclose(shared[2], PAINTS[2], atol=2 / 255)
 
 
+def test_what_only_a_simpler_drawing_shows_is_fitted_there() -> None:
+    """A notch below another shape of nearly the same colour: without that, it should be filled."""
+    notched = polygon([(18, 14), (55, 14), (55, 24), (44, 30), (55, 36), (55, 45), (18, 45)])
+    above = polygon([(40, 20), (58, 20), (58, 40), (40, 40)])
+    given = on_ground(notched, above)
+    given.paints[2, :3] = 0.75, 0.25, 0.15
+    whole, parts = target_of(given), np.array([True, True, False])
+    fitted, without = (optimize(given, whole, 40, simpler=drawings) for drawings in ([(parts, 0.01)], []))
+    tip = 9  # of the points
+    assert abs(without.outlines[1].points[tip, 0] - 44) < 0.5
+    assert fitted.outlines[1].points[tip, 0] > 47
+    assert squared_error(fitted, whole) < 2.0
+
+
 def test_the_number_of_threads_does_not_matter() -> None:
     start = on_ground(moved(SHAPES["star"], 1.5), moved(SHAPES["disc"], 1.5, seed=1))
     target = target_of(on_ground(SHAPES["star"], SHAPES["disc"]))

@@ -1,10 +1,11 @@
 """Ranks: every prefix of the order is the best drawing that can be had by one more shape."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from pictures import confetti, cut_out, disc, nested_discs, noisy, premultiplied, raster, scenery, tree_of
+from pictures import confetti, cut_out, disc, nested_discs, noisy, polygon, premultiplied, raster, scenery, tree_of
 
 from layervec import arrange, ramps, ranks, tree
 from layervec.arrange import Plan
@@ -71,6 +72,21 @@ def test_what_hides_a_region_counts_as_hiding_it() -> None:
     assert plan.outlines[1].contours == 1  # filled: the disc is painted on top
     assert errors(found, pixels, plan, np.array([0, 1]))[1] > errors(found, pixels, plan, np.array([0]))[0]
     assert ranks.rank(found, pixels, plan).tolist() == [0, 2, 1]
+
+
+def test_what_sticks_out_over_a_small_part_of_another_region_counts() -> None:
+    """The dark shape runs on under a third of the light one beside it: alone it does more harm than good."""
+    labels = np.zeros((60, 120), int)
+    labels[20:40, 10:20], labels[10:50, 20:110], labels[2:8, 2:20] = 1, 2, 3
+    found, node_of = tree_of(labels, [0, 3, [1, 2]])
+    pixels = np.array([[1, 1, 1], [0, 0, 0], [0.98, 1, 1], [0.5, 0.5, 0.5]], np.float32)[labels]
+    paints = np.ones((4, 4))
+    paints[:, :3] = pixels[[0, 30, 30, 5], [0, 15, 60, 5]]
+    nodes = np.array([0, int(found.parent[node_of[1]]), node_of[2], node_of[3]])
+    plan = arrange.add_outlines(Plan(nodes, (), paints), found, pixels, 1.0)
+    dark = polygon([(10, 20), (50, 20), (50, 40), (10, 40)])
+    plan = replace(plan, outlines=(plan.outlines[0], dark, *plan.outlines[2:]))
+    np.testing.assert_array_equal(ranks.rank(found, pixels, plan), [0, 3, 2, 1])
 
 
 def test_the_ground_of_an_opaque_picture_ranks_first() -> None:

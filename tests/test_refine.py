@@ -144,6 +144,18 @@ def test_the_first_ranks_are_pictures_already(name) -> None:
     assert shown[3] > shown[0] + 6
 
 
+def test_borders_that_only_the_first_shapes_show_are_fitted_there(monkeypatch) -> None:
+    """Hues that run into each other, so that most of an early shape lies below later ones in the end."""
+    y, x = np.mgrid[:96, :96] / 95
+    hues = np.stack([x, y, 2 * np.hypot(x - 0.5, y - 0.5) ** 2, np.ones_like(x)], axis=2).astype(np.float32)
+    fitted = refined(hues, 40, "standard")
+    monkeypatch.setattr(refine, "FIT_PREFIXES", ())
+    without = refined(hues, 40, "standard")
+    gained = [psnr(*fitted[:2], fitted[3], most) - psnr(*without[:2], without[3], most) for most in (8, 16, 32, 40)]
+    assert min(gained[:3]) > 0.4, gained
+    assert gained[3] > -0.15
+
+
 def test_progress_runs_from_start_to_end() -> None:
     heard = []
     found, pixels, _, plan = refined(scenery(), 12, on_progress=heard.append)

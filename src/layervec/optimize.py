@@ -18,7 +18,7 @@ from layervec.palette import Palette
 from layervec.types import RADIAL, STOPS, Bool, Float32, Float64, Int8, Int64, Outline, Ramps, Scene
 
 if TYPE_CHECKING:
-    from layervec.raster import RampGradients
+    from layervec.raster import FitPass, RampGradients
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
 LAST_STEP = 0.04  # px, the same at its end
@@ -32,6 +32,7 @@ AXIS_STEP = 5.0  # the ends of a gradient move so many times as far as points, a
 LEAST_AXIS = 3.0  # px, length of a gradient
 STOP_STEP = 4.0  # inner stops of a gradient move so many times as far along its axis as points
 LEAST_GAP = 0.02  # between two stops, of the gradient's length
+SIMPLER_EVERY = 3  # steps between two looks at simpler drawings
 RIDGE = 0.05  # px; weight of a shape's known colour against what is seen of it
 
 
@@ -102,6 +103,7 @@ def optimize(
     subsets: Sequence[tuple[Bool, float]] | None = None,
     palette: Palette | None = None,
     fixed: Bool | None = None,
+    simpler: Sequence[tuple[Bool, float]] = (),
     further: Further | None = None,
     weight: float = 1.0,
     first_step: float = STEP,
@@ -115,7 +117,8 @@ def optimize(
     structure: what else outlines should match. subsets: sets of shapes (bool [k]) and weights, for which the colours
     are solved jointly; by default the whole drawing alone. palette: the only colours
     to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. fixed: bool [k], the
-    shapes that keep their colours (none by default). further: a loss of its own, in the units of the picture's squared
+    shapes that keep their colours (none by default). simpler: sets of shapes and weights, whose drawings outlines and
+    gradients should match as well. further: a loss of its own, in the units of the picture's squared
     error. weight: of that squared error itself, where there are other losses. first_step: px, how far
     points move at first; less for a fit that goes on from another. on_step hears the number of steps done and the
     loss of the points that are the best so far, the ones kept; other losses count in what is best.
@@ -128,6 +131,7 @@ def optimize(
     scene = fit.scene()
     if structure is not None:
         further = _Hold(fit, structure, threads).look
+    more = _Simpler(fit, simpler, target, threads)
     every = SOLVE_EVERY if fit.ramps is None else SOLVE_STOPS_EVERY
     best, best_loss, best_points, best_ramps = np.inf, np.inf, geometry.points, fit.ramps
     for step in range(steps + 1):
@@ -139,8 +143,12 @@ def optimize(
         scene = replace(scene, points=points, paints=paints, ramps=fit.ramps)
         passed = raster.fit_pass(scene, target, threads=threads)
         held, pull = (0.0, np.float32(0.0)) if further is None else further(points)
-        if weight * passed.loss + held < best:
-            best, best_loss = weight * passed.loss + held, passed.loss
+        if more.turn(step):
+            passed, news = more.looked(passed, fit, points, step)
+            best = np.inf if news else best
+        loss = weight * passed.loss + held + more.loss
+        if loss < best:
+            best, best_loss = loss, passed.loss
             best_points, best_ramps = geometry.points.copy(), fit.ramps
         if on_step is not None and step:
             on_step(step, float(best_loss))
@@ -231,6 +239,56 @@ class _Hold:
         passed = raster.fit_pass(scene, self._target, threads=self._threads)
         pulled[self._chosen] = self._weight * passed.points
         return self._weight * float(passed.loss), pulled
+
+
+class _Simpler:
+    """Drawings of some of the shapes of a fit, which count as well, so that what they alone show keeps its form.
+
+    One of them in turn every SIMPLER_EVERY steps: what is hidden in the whole drawing feels nothing else, and moves of
+    points are as long whatever the weight.
+    """
+
+    def __init__(self, fit: Fit, drawings: Sequence[tuple[Bool, float]], target: Float32, threads: int | None) -> None:
+        sizes = [len(outline.points) for outline in fit.outlines]
+        self._drawings = [(shown, weight, np.repeat(shown, sizes)) for shown, weight in drawings]
+        self._losses: dict[int, float] = {}  # the last ones found, weighted
+        self._target, self._threads = target, threads
+
+    @property
+    def loss(self) -> float:
+        """Weighted losses of all drawings that had their turn, when they last had."""
+        return sum(self._losses.values())
+
+    def turn(self, step: int) -> bool:
+        """Tell whether it is the turn of one of the drawings."""
+        return bool(self._drawings) and step % SIMPLER_EVERY == 0
+
+    def looked(self, passed: FitPass, fit: Fit, points: Float32, step: int) -> tuple[FitPass, bool]:
+        """Return a pass of the whole drawing with the derivatives of the one whose turn it is added to its own.
+
+        And whether that has its first turn, so that losses from before leave it out.
+        """
+        from layervec import raster
+
+        number = step // SIMPLER_EVERY % len(self._drawings)
+        shown, weight, rows = self._drawings[number]
+        part = replace(fit.only(shown).scene(), points=np.ascontiguousarray(points[rows]))
+        found = raster.fit_pass(part, self._target, threads=self._threads)
+        news = number not in self._losses
+        self._losses[number] = weight * found.loss
+        slopes = passed.points.copy()
+        slopes[rows] += weight * found.points
+        return replace(passed, points=slopes, ramps=_sum(passed.ramps, found.ramps, shown, weight)), news
+
+
+def _sum(whole: RampGradients | None, part: RampGradients | None, shown: Bool, weight: float) -> RampGradients | None:
+    """Return the derivatives by all ramps, with the weighted ones by those of some paths added."""
+    if whole is None or part is None:
+        return whole
+    axis, offsets = whole.axis.copy(), whole.offsets.copy()
+    axis[shown] += weight * part.axis
+    offsets[shown] += weight * part.offsets
+    return replace(whole, axis=axis, offsets=offsets)
 
 
 class _Adam:

@@ -121,7 +121,7 @@ def plan(
         outlines = _outlines(pile, straight[colour, 3] >= OPAQUE, shown[stack(tree, found.nodes)])
         return replace(found, outlines=tuple(outlines[i] for i in shown.tolist()))
 
-    return tree, drawn(shown[rank(tree, flat, drawn(shown))[:most]])
+    return tree, drawn(shown[rank(tree, flat, drawn(shown), every_pixel=True)[:most]])
 
 
 def _straight(colours: Float32) -> Float64:

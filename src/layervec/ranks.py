@@ -9,118 +9,81 @@ from __future__ import annotations
 import numpy as np
 
 from layervec import ramps
-from layervec.arrange import Plan, seen, stack
-from layervec.types import Float32, Float64, Int64, Outline, RegionTree
+from layervec.arrange import Plan, stack
+from layervec.types import Float32, Float64, Int32, Int64, Outline, RegionTree
 
-SAMPLE = 4096  # pixels, about, by which gradients are judged
+SMALL = 1 << 16  # px; of larger pictures shapes are judged by every other pixel in every other row
 CHORDS = 4  # a segment, when its outline is filled to see what it covers
-COVERED = 0.5  # of what shows of a region; an outline over more than this share covers it
 
 
-def rank(tree: RegionTree, pixels: Float32, plan: Plan) -> Int64:
+def rank(tree: RegionTree, pixels: Float32, plan: Plan, *, every_pixel: bool = False) -> Int64:
     """Return the indices of a plan's shapes, the most important first: int64 [k].
 
-    What shows of a region counts as a whole, with the mean of its colours. pixels: premultiplied [h, w, c].
+    Translucent shapes count as if nothing lay below them. pixels: premultiplied [h, w, c]. every_pixel: whether all of
+    them count, also in large pictures.
     """
-    count, channels = len(plan), pixels.shape[2]
-    owner = seen(tree, plan.nodes)
-    area, mean, where = _cells(owner, pixels, count)
-    over = np.array([_covered(outline, owner, count) for outline in plan.outlines]) > COVERED * area
-    order = stack(tree, plan.nodes)
-    place = np.empty(count, dtype=np.int64)
-    place[order] = np.arange(count)
-    painted_error = _flat_error(plan, area, mean)  # [i, j]: error of cell j painted as i
-    if plan.ramps is not None:
-        graded = np.flatnonzero(plan.ramps.kind)
-        painted_error[graded] = _graded_error(plan, graded, owner, pixels, area, mean, where)
-    error = area * (mean**2).sum(axis=1)
-    shown = np.full(count, -1)  # place of the shape that is seen in each cell so far
-    saved = np.where(over, error - painted_error, 0.0)  # [i, j]: what shape i would improve cell j by
-    gain = saved.sum(axis=1)
-    if channels == 3:
-        gain[order[:1]] = np.inf  # nothing else stands without the ground
-    found: list[int] = []
-    for _ in range(count):
-        best = int(np.argmax(gain))
-        found.append(best)
-        cells = np.flatnonzero(over[best] & (place[best] > shown))
-        shown[cells] = place[best]
-        error[cells] = painted_error[best, cells]
-        left = over[:, cells] & (place[:, None] > shown[cells])
-        now = np.where(left, error[cells] - painted_error[:, cells], 0.0)
-        gain += (now - saved[:, cells]).sum(axis=1)
-        saved[:, cells] = now
-        gain[best] = -np.inf
-    return np.array(found, dtype=np.int64)
+    if not len(plan):
+        return np.empty(0, dtype=np.int64)
+    stacked = stack(tree, plan.nodes)
+    step = 1 if every_pixel or pixels.shape[0] * pixels.shape[1] <= SMALL else 2
+    wanted = pixels[step // 2 :: step, step // 2 :: step].astype(np.float64)
+    covered = [_covered(plan.outlines[i], pixels.shape[:2], step) for i in stacked]
+    errors = [_error(plan, int(i), numbers, wanted, step) for i, numbers in zip(stacked, covered, strict=True)]
+    bare = (wanted**2).sum(axis=2).ravel()
+    first = 0 if pixels.shape[2] == 3 else -1  # nothing else stands without the ground
+    return np.asarray(stacked[_greedy(covered, errors, bare, first)])
 
 
-def _flat_error(plan: Plan, area: Float64, mean: Float64) -> Float64:
-    """Squared error of each cell in the one colour of each shape: [k, cells], without what it has in its mean."""
-    painted = plan.paints.copy()
-    painted[:, :3] *= painted[:, 3:]
-    return np.asarray(area * ((mean[None] - painted[:, None, : mean.shape[1]]) ** 2).sum(axis=2))
+def _greedy(covered: list[Int32], errors: list[Float32], bare: Float64, first: int) -> Int64:
+    """Return which of the shapes, given from the back, saves most error over those before it, one after another.
 
-
-def _graded_error(
-    plan: Plan, graded: Int64, owner: Int64, pixels: Float32, area: Float64, mean: Float64, where: Float64
-) -> Float64:
-    """The same of gradients, by a sample of pixels, and by the middle of cells that have none: [g, cells].
-
-    Below 0 where a gradient is closer to a cell than its mean is.
+    covered: numbers of the pixels of each shape. errors: what painting them leaves. bare: [pixels], the same without
+    any shape. first: shape to begin with, -1 for any.
     """
-    assert plan.ramps is not None
-    step = max(1, round((owner.size / SAMPLE) ** 0.5))
-    cell = owner[step // 2 :: step, step // 2 :: step]
-    y, x = np.nonzero(cell >= 0)
-    cell, places = cell[y, x], np.stack([x, y], axis=1) * float(step) + (step // 2 + 0.5)
-    wanted = pixels[step // 2 :: step, step // 2 :: step][y, x].astype(np.float64)
-    count = np.bincount(cell, minlength=len(area))
-    scale = area / np.maximum(count, 1)
-    least = ((wanted - mean[cell]) ** 2).sum(axis=1)
-    found = np.empty((len(graded), len(area)))
-    for row, i in zip(found, graded.tolist(), strict=True):
-        alpha = plan.paints[i, 3]
-        sampled, middle = (_with_alpha(ramps.colours_at(plan.ramps, i, at), alpha, wanted) for at in (places, where))
-        more = ((wanted - sampled) ** 2).sum(axis=1) - least
-        row[:] = np.where(
-            count > 0,
-            scale * np.bincount(cell, more, len(area)),
-            area * ((mean - middle) ** 2).sum(axis=1),
-        )
+    from layervec import rank_kernels
+
+    count = len(covered)
+    starts = np.cumsum([0] + [len(numbers) for numbers in covered], dtype=np.int64)
+    pixel, error = np.concatenate(covered), np.concatenate(errors)
+    begins = np.zeros(len(bare) + 1, dtype=np.int64)
+    by_pixel, owner = np.empty_like(pixel), np.empty_like(pixel)
+    rank_kernels.lay_by_pixel(starts, pixel, begins, by_pixel, owner)
+    gain, found = np.empty(count), np.empty(count, dtype=np.int64)
+    shown = np.full(len(bare), -1, dtype=np.int32)
+    rank_kernels.order(starts, pixel, error, begins, by_pixel, owner, bare.copy(), first, gain, shown, found)
     return found
 
 
-def _with_alpha(colours: Float64, alpha: float, like: Float64) -> Float64:
-    """Return straight colours [n, 3] premultiplied, with as many channels as `like` has."""
-    return np.concatenate([colours * alpha, np.full((len(colours), 1), alpha)], axis=1)[:, : like.shape[1]]
+def _error(plan: Plan, i: int, covered: Int32, wanted: Float64, step: int) -> Float32:
+    """Squared error of each sampled pixel that shape i covers, painted by it."""
+    channels = wanted.shape[2]
+    paint: Float64 = plan.paints[i, :3]
+    if plan.ramps is not None and plan.ramps.kind[i]:
+        y, x = np.divmod(covered, wanted.shape[1])
+        paint = ramps.colours_at(plan.ramps, i, np.stack([x, y], axis=1) * float(step) + (step // 2 + 0.5))
+    alpha = plan.paints[i, 3]
+    target = wanted.reshape(-1, channels)[covered]
+    error = ((target[:, :3] - alpha * paint) ** 2).sum(axis=1)
+    if channels == 4:
+        error += (target[:, 3] - alpha) ** 2
+    return np.asarray(error, dtype=np.float32)
 
 
-def _cells(owner: Int64, pixels: Float32, count: int) -> tuple[Float64, Float64, Float64]:
-    """Area [k], mean colour [k, c] and middle [k, 2], px, of what shows of each region."""
-    h, w, channels = pixels.shape
-    y, x = np.mgrid[0.5:h, 0.5:w]
-    columns = [*np.moveaxis(pixels, 2, 0), np.ones((h, w)), x, y]
-    cell: Float64 = np.stack([np.bincount(owner.ravel() + 1, c.ravel(), count + 1)[1:] for c in columns], axis=1)
-    area = cell[:, channels]
-    cell = cell / np.maximum(area, 1.0)[:, None]
-    return area, cell[:, :channels], cell[:, channels + 1 :]
-
-
-def _covered(outline: Outline, owner: Int64, count: int) -> Int64:
-    """Return how many pixels of each region an outline covers: int64 [count]. owner: [h, w], -1 for none."""
+def _covered(outline: Outline, shape: tuple[int, ...], step: int) -> Int32:
+    """Return the numbers of the sampled pixels that an outline covers. shape: (h, w), step: px between samples."""
     import cv2
 
     polygons = [np.rint(contour - 0.5).astype(np.int32) for contour in _polygons(outline)]
-    h, w = owner.shape
     corners = np.concatenate(polygons)
-    left, top = np.maximum(corners.min(axis=0), 0)
-    right, bottom = np.minimum(corners.max(axis=0) + 1, (w, h))
+    left, top = np.maximum(corners.min(axis=0), 0) // step * step
+    right, bottom = np.minimum(corners.max(axis=0) + 1, shape[::-1])
     if right <= left or bottom <= top:
-        return np.zeros(count, dtype=np.int64)
+        return np.empty(0, dtype=np.int32)
     inside = np.zeros((bottom - top, right - left), dtype=np.uint8)
     cv2.fillPoly(inside, polygons, 1, offset=(-int(left), -int(top)))
-    part = owner[top:bottom, left:right]
-    return np.bincount(part[inside.astype(bool)] + 1, minlength=count + 1)[1:]
+    y, x = np.nonzero(inside[step // 2 :: step, step // 2 :: step])
+    columns = len(range(step // 2, shape[1], step))
+    return np.asarray((y + top // step) * columns + x + left // step, dtype=np.int32)
 
 
 def _polygons(outline: Outline) -> list[Float64]:

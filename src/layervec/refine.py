@@ -49,8 +49,13 @@ WORTH = 0.8  # a shape is dropped when it removes less than this share of what a
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
 OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
-PREFIXES = ((8, 0.3), (32, 0.3), (128, 0.1))  # most ranks shown, and the weight of that drawing when colours are solved
-OUTLINE_PREFIXES = ((4, 0.3), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
+PREFIXES = (
+    (8, 0.1),
+    (32, 0.1),
+    (128, 0.03),
+)  # most ranks shown, and the weight of that drawing in solving colours
+FIT_PREFIXES = tuple((most, 0.02) for most in (8, 16, 32, 64))  # the same when outlines move
+OUTLINE_PREFIXES = ((4, 0.1), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def refine(
         plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
     if run.drawn:
         plan = run.regular(plan)
+    plan = run.ranked(plan)
     run.tell(plan, effort.rounds, finished=False)  # it is the stage's result
     return plan
 
@@ -175,6 +181,7 @@ class _Run:
                 subsets=subsets,
                 palette=self.palette,
                 fixed=self._hidden(plan)[order] if self.drawn else None,
+                simpler=self._simpler(order),
                 first_step=first_step,
                 threads=self.threads,
                 on_step=on_step,
@@ -224,6 +231,13 @@ class _Run:
         shapes = np.isin(plan.nodes[order], self.tree.objects)
         return [(shapes, OBJECTS_WEIGHT)] if shapes.any() else []
 
+    def _simpler(self, order: Int64) -> list[tuple[Bool, float]]:
+        """The drawings of the first shapes alone that outlines should match as well, weighted; none in drawn art.
+
+        There borders that are next to hidden should be where zones have them.
+        """
+        return [] if self.drawn else _subsets(order, FIT_PREFIXES)[1:]
+
     def thinned(self, plan: Plan) -> Plan:
         """Drop the nodes that are not worth their place."""
         height, width = self.target.shape[1:]
@@ -252,6 +266,7 @@ class _Run:
                     subsets=None if self.drawn else weighted,
                     palette=self.palette,
                     fixed=self._hidden(plan)[order] if self.drawn else None,
+                    simpler=self._simpler(order),
                     first_step=SHORTENED_STEP,
                     threads=self.threads,
                 )
