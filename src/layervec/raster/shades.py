@@ -31,7 +31,8 @@ from layervec.raster.lanes import (
 from layervec.types import LINEAR, RADIAL, STOPS, Float32, Float64, Int64, Ramps
 
 EVEN = 1e-6  # stops closer than this make a jump, this much before them so that rounding does not decide about it
-SHARP = 1e30  # rate of a blend at a jump
+SHARP = 1e30  # rate of a blend at a jump, and most change of place a px
+FAR = np.float32(1e15)  # px; further from an axis than this is as good, and squares are still finite
 BEFORE, BEYOND = np.float32(-1.0), np.float32(2.0)  # places further from 0..1 are as good as these
 TINY = np.float32(1e-12)  # place as near to a centre as matters
 NONE, ALL, HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
@@ -65,6 +66,7 @@ def table(ramps: Ramps) -> Float32:
     linear, radial = kind == LINEAR, kind == RADIAL
     found[linear, 2:4] = np.divide(reach, square[:, None], out=np.zeros_like(reach), where=square[:, None] > 0)[linear]
     found[radial, 2] = np.divide(1.0, axis[:, 2], out=np.zeros(len(kind)), where=axis[:, 2] > 0)[radial]
+    found[:, 2:4] = np.clip(found[:, 2:4], -SHARP, SHARP)
     found[:, KIND] = kind
     found[:, FIRST : FIRST + 3] = colours[:, 0]
     flat = (found[:, 2:4] == 0).all(axis=1)  # an axis without length: everything lies beyond its end
@@ -98,7 +100,8 @@ def _from_axis(row: Any, place: Any, top: Any, stride: Any) -> Any:
     """Return how far the first pixel of a block lies right of the axis' first point, and below it, px."""
     y = np.int64(place) // stride
     x = np.int64(place) - y * stride
-    return np.float32(x) + HALF - row[0], np.float32(top + y) + HALF - row[1]
+    across, down = np.float32(x) + HALF - row[0], np.float32(top + y) + HALF - row[1]
+    return min(max(across, -FAR), FAR), min(max(down, -FAR), FAR)
 
 
 @fast_inner
