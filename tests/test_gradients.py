@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,18 @@ def test_stops_move_to_where_the_picture_bends():
     assert last < first / 3
     assert (np.diff(found.ramps.offsets) > 0).all()
     assert np.abs(found.ramps.offsets - start.ramps.offsets).max() > 0.05
+
+
+def test_gradients_stay_within_the_colours_that_they_may_have():
+    """The last stop lies beyond the sheet, where no pixel says what it should be."""
+    target = planar(np.full((40, 60, 3), 0.5, np.float32))
+    start = sheet(across(60, [[0.5] * 3, [0.5] * 3, [0.5] * 3, [0.9, 0.0, 0.0]], (0, 0.3, 0.6, 1)))
+    within = np.array([[[0.4] * 3, [0.6] * 3]], np.float32)
+    start = replace(start, ramps=replace(start.ramps, axis=np.array([[0, 20, 400, 20]], np.float32)))
+    assert np.abs(solve_colours(start, target, threads=1).ramps.colours - 0.5).max() > 0.3
+    for found in (solve_colours(start, target, threads=1, within=within), optimize(start, target, 5, within=within)):
+        assert (found.ramps.colours >= np.float32(0.4)).all()
+        assert (found.ramps.colours <= np.float32(0.6)).all()
 
 
 def shaded():

@@ -13,6 +13,7 @@ import numpy as np
 from layervec.grain import grain
 from layervec.paints import LEAST_AREA, Coat, Paints, Shade, as_paints, as_ramps
 from layervec.palette import Palette
+from layervec.settings import GRADIENT_PRICES, GRADIENT_PRICES_DRAWN, Gradients
 from layervec.tree import ANY, NO_SHAPE
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
@@ -157,6 +158,11 @@ def least_gain(tree: RegionTree) -> float:
     """Return the squared error over all channels, px, that a shape must remove at least."""
     gain = LEAST_DRAWN if len(tree.stands) else LEAST_GAIN
     return gain * grain(*tree.labels.shape)
+
+
+def gradient_price(tree: RegionTree, gradients: Gradients) -> float:
+    """Return the squared error over all channels, px, that a gradient must save against one colour."""
+    return (GRADIENT_PRICES_DRAWN if len(tree.stands) else GRADIENT_PRICES)[gradients]
 
 
 def worth(tree: RegionTree) -> Float64:

@@ -103,6 +103,7 @@ def optimize(
     subsets: Sequence[tuple[Bool, float]] | None = None,
     palette: Palette | None = None,
     fixed: Bool | None = None,
+    within: Float32 | None = None,
     simpler: Sequence[tuple[Bool, float]] = (),
     further: Further | None = None,
     weight: float = 1.0,
@@ -117,8 +118,9 @@ def optimize(
     structure: what else outlines should match. subsets: sets of shapes (bool [k]) and weights, for which the colours
     are solved jointly; by default the whole drawing alone. palette: the only colours
     to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. fixed: bool [k], the
-    shapes that keep their colours (none by default). simpler: sets of shapes and weights, whose drawings outlines and
-    gradients should match as well. further: a loss of its own, in the units of the picture's squared
+    shapes that keep their colours (none by default). within: float32 [k, 2, 3], between which colours gradients run, 0
+    and 1 by default. simpler: sets of shapes and weights, whose drawings outlines and gradients should match
+    as well. further: a loss of its own, in the units of the picture's squared
     error. weight: of that squared error itself, where there are other losses. first_step: px, how far
     points move at first; less for a fit that goes on from another. on_step hears the number of steps done and the
     loss of the points that are the best so far, the ones kept; other losses count in what is best.
@@ -127,7 +129,7 @@ def optimize(
 
     geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving, pinned)
     axes = _Axes(len(fit.outlines))
-    fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
+    fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed, within=within)
     scene = fit.scene()
     if structure is not None:
         further = _Hold(fit, structure, threads).look
@@ -138,7 +140,7 @@ def optimize(
         if step and step % every == 0:
             palette = None if palette is None else palette.moved(fit.paints)
             fit = replace(fit, outlines=geometry.outlines())
-            fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
+            fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed, within=within)
         points, paints = geometry.points.astype(np.float32), fit.paints.astype(np.float32)
         scene = replace(scene, points=points, paints=paints, ramps=fit.ramps)
         passed = raster.fit_pass(scene, target, threads=threads)
@@ -161,7 +163,7 @@ def optimize(
     geometry.points = best_points
     palette = None if palette is None else palette.moved(fit.paints)
     fit = replace(fit, outlines=geometry.outlines(), ramps=best_ramps)
-    return solve_colours(fit, target, subsets, threads, palette, fixed=fixed)
+    return solve_colours(fit, target, subsets, threads, palette, fixed=fixed, within=within)
 
 
 def solve_colours(
@@ -172,11 +174,12 @@ def solve_colours(
     palette: Palette | None = None,
     *,
     fixed: Bool | None = None,
+    within: Float32 | None = None,
 ) -> Fit:
     """Return the fit with the colours that suit best at this geometry; alphas stay, and the colours of `fixed` too.
 
     palette: as in `optimize`. Each shape gets that colour of it which is nearest to the one that would suit it best;
-    then the colours are solved for, if they may change, as the colours of all shapes that share them.
+    then the colours are solved for, if they may change, as the colours of all shapes that share them. within: as there.
     """
     from layervec import raster
 
@@ -195,7 +198,7 @@ def solve_colours(
         paints[:, :3] = _from_palette(replace(fit, paints=paints), palette, target, subsets, threads)
     if fit.ramps is None or solved.stops is None:
         return replace(fit, paints=paints)
-    found = ramps.coloured(fit.ramps, solved.stops)
+    found = ramps.coloured(fit.ramps, solved.stops, within)
     graded = found.kind > 0
     paints[graded, :3] = found.colours[graded].mean(axis=1)
     return replace(fit, paints=paints, ramps=found)

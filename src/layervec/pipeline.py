@@ -43,7 +43,7 @@ from layervec import (
 from layervec.digits import Grid, most_decimals
 from layervec.events import Event, Kind, OnEvent, Stage, ignore
 from layervec.segment import Mask
-from layervec.settings import EFFORTS, GRADIENT_PRICES, VISIBLE_ERROR, Preset, Settings
+from layervec.settings import EFFORTS, VISIBLE_ERROR, Preset, Settings
 from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
@@ -152,6 +152,7 @@ def _by_regions(
         colours = palette.of_picture(regions, pixels, settings.colors)
     visible = VISIBLE_ERROR * regions.labels.size if settings.paths == "auto" else 0.0
     least_gain = max(choose.least_gain(regions), visible)
+    gradient_price = choose.gradient_price(regions, settings.gradients)
     with clock.stage("arrange") as done:
         plan = arrange.arrange(
             regions,
@@ -159,7 +160,7 @@ def _by_regions(
             refine.first_budget(settings.most_paths),
             settings.tolerance,
             least_gain=least_gain,
-            gradient_price=GRADIENT_PRICES[settings.gradients],
+            gradient_price=gradient_price,
             palette=colours,
             breadth=refine.breadth(regions, EFFORTS[settings.quality]),
             threads=threads,
@@ -179,7 +180,7 @@ def _by_regions(
             tolerance=settings.tolerance,
             effort=EFFORTS[settings.quality],
             least_gain=least_gain,
-            gradient_price=GRADIENT_PRICES[settings.gradients],
+            gradient_price=gradient_price,
             palette=colours,
             grid=Grid.of((picture.width, picture.height), (raster.width, raster.height)),
             threads=threads,

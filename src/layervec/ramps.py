@@ -89,9 +89,12 @@ def planes(paints: Float64, ramps: Ramps | None) -> Float64:
     return found
 
 
-def coloured(ramps: Ramps, stops: Float32) -> Ramps:
-    """Return the ramps with other colours, [k, STOPS, 3]; unused stops repeat the last one's."""
-    colours = np.clip(stops, 0, 1)
+def coloured(ramps: Ramps, stops: Float32, within: Float32 | None = None) -> Ramps:
+    """Return the ramps with other colours, [k, STOPS, 3]; unused stops repeat the last one's.
+
+    within: least and largest values of each path's colours, [k, 2, 3]; 0 and 1 by default.
+    """
+    colours = np.clip(stops, 0, 1) if within is None else np.clip(stops, within[:, :1], within[:, 1:])
     for place in range(1, STOPS):
         unused = ramps.offsets[:, place] == ramps.offsets[:, place - 1]
         colours[unused, place] = colours[unused, place - 1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import palette as palettes
-from layervec import ramps, stops
+from layervec import ramps, ranges, stops
 from layervec.arrange import Plan, add_outlines, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
@@ -38,6 +38,7 @@ LATER_STEP = 0.3  # px, first move of points in fits after the first one
 NODE_PRICE = 0.05  # squared error over all channels, px, that a node must save to stay
 NODE_PRICE_DRAWN = 0.65  # the same in drawn art, where what is worth less are fringes
 NODE_SHARE = 0.013  # of what the weaker shapes save; where each one saves a lot, a node must save that much
+NODE_SHARE_SHADED = 0.01  # the same where there are gradients, with which each shape saves more, and needs fewer nodes
 WEAKER = 0.1  # of the shapes
 CHARACTER_SHARE = 0.072  # of a node's price that a character must save to stay
 CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are looked at closely
@@ -49,13 +50,12 @@ WORTH = 0.8  # a shape is dropped when it removes less than this share of what a
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
 DARKEST_OF_LIGHT = 0.8  # most of any channel of these colours, as white is none of them
 OBJECTS_WEIGHT = 0.3  # of the drawing of objects alone when nodes are dropped
-PREFIXES = (
-    (8, 0.1),
-    (32, 0.1),
-    (128, 0.03),
-)  # most ranks shown, and the weight of that drawing in solving colours
-FIT_PREFIXES = tuple((most, 0.02) for most in (8, 16, 32, 64))  # the same when outlines move
+PREFIXES = ((8, 0.1), (32, 0.1), (128, 0.03))  # most ranks shown, and the weight of that drawing in solving colours
 OUTLINE_PREFIXES = ((4, 0.1), *PREFIXES)  # the same when nodes are dropped: the first shapes are mostly hidden later
+FIT_PREFIXES = tuple((most, 0.02) for most in (8, 16, 32, 64))  # the same when outlines move
+# Share of the prefixes' weights where there are gradients. These follow what shows of a shape more closely than one
+# colour does; and what is hidden in the whole drawing has no other say than simpler ones, however little they weigh.
+SHADED_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,7 @@ class _Run:
         self.steps = max(1, steps)
         self.grain = grain(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
+        self.shaded = bool(np.isfinite(gradient_price)) and not self.drawn
         self.node_price = self.grain * (NODE_PRICE_DRAWN if self.drawn else NODE_PRICE)
         self.done = 0
         self.latest = 0.0  # PSNR of the last fit, dB
@@ -170,7 +171,7 @@ class _Run:
             self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan)))
 
         def work(fit: Fit, order: Int64) -> Fit:
-            subsets = None if self.drawn else _subsets(order)
+            subsets = None if self.drawn else self._subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
             self.palette = self._renewed(fit, subsets)
             fitted = optimize(
@@ -181,6 +182,7 @@ class _Run:
                 subsets=subsets,
                 palette=self.palette,
                 fixed=self._hidden(plan)[order] if self.drawn else None,
+                within=self._within(plan, order),
                 simpler=self._simpler(order),
                 first_step=first_step,
                 threads=self.threads,
@@ -204,6 +206,10 @@ class _Run:
         area = node_sums(self.tree, np.ones(self.tree.labels.shape, dtype=np.float32))[plan.nodes, 0]
         shown = np.bincount(seen(self.tree, plan.nodes).ravel() + 1, minlength=len(plan) + 1)[1:]
         return np.asarray(shown < HIDDEN_SHARE * area)
+
+    def _within(self, plan: Plan, order: Int64) -> Float32 | None:
+        """Between which colours gradients may run, for shapes laid out in this order; None for any."""
+        return ranges.of_shapes(self.tree, plan.nodes[order], self.pixels) if self.shaded else None
 
     def _renewed(self, fit: Fit, subsets: list[tuple[Bool, float]] | None) -> Palette | None:
         """The palette for these shapes, from the colours that each would have without one, by what is seen of it."""
@@ -236,14 +242,14 @@ class _Run:
 
         There borders that are next to hidden should be where zones have them.
         """
-        return [] if self.drawn else _subsets(order, FIT_PREFIXES)[1:]
+        return [] if self.drawn else _weighted(order, FIT_PREFIXES)[1:]
 
     def thinned(self, plan: Plan) -> Plan:
         """Drop the nodes that are not worth their place."""
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
-            subsets = [*_subsets(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
+            subsets = [*_weighted(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
             return drop_nodes(fit, width, height, self.node_price, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
@@ -253,7 +259,7 @@ class _Run:
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
-            weighted = _subsets(order)
+            weighted = self._subsets(order)
             share = CHARACTER_SHARE_DRAWN if self.drawn else CHARACTER_SHARE
             for number in range(1, passes + 1):
                 price = share * (number / passes) ** 1.6 * self.node_price
@@ -266,6 +272,7 @@ class _Run:
                     subsets=None if self.drawn else weighted,
                     palette=self.palette,
                     fixed=self._hidden(plan)[order] if self.drawn else None,
+                    within=self._within(plan, order),
                     simpler=self._simpler(order),
                     first_step=SHORTENED_STEP,
                     threads=self.threads,
@@ -277,7 +284,7 @@ class _Run:
     def _mended(self, fit: Fit, order: Int64) -> Fit:
         """Free outlines of crossings, and of pieces that are not worth it."""
         price = PIECE_PRICE * self.grain
-        return mended(fit, self.target, price, subsets=_subsets(order), threads=self.threads)
+        return mended(fit, self.target, price, subsets=self._subsets(order), threads=self.threads)
 
     def regular(self, plan: Plan) -> Plan:
         """Make ellipses and level lines exact, as they are in drawn art."""
@@ -300,7 +307,8 @@ class _Run:
         """Add the regions that gain most, in place of shapes that are worth less; the same plan when none does."""
         worth, drawn = self._look(plan)
         if len(plan) >= first_budget(budget) and not self.drawn:
-            self.node_price = max(self.grain * NODE_PRICE, NODE_SHARE * float(np.quantile(worth, WEAKER)))
+            share = NODE_SHARE_SHADED if self.shaded else NODE_SHARE
+            self.node_price = max(self.grain * NODE_PRICE, share * float(np.quantile(worth, WEAKER)))
         chooser = Chooser(
             self.tree, self.pixels, plan.nodes, drawn, gradient_price=self.gradient_price, palette=self.palette
         )
@@ -377,6 +385,10 @@ class _Run:
         base = np.flatnonzero(plan.nodes == 0)
         return int(base[0]) if len(base) else -1
 
+    def _subsets(self, order: Int64) -> list[tuple[Bool, float]]:
+        """The drawing and its simpler versions, for solving colours: masks over shapes of these ranks, weights."""
+        return _weighted(order, PREFIXES, SHADED_SHARE if self.shaded else 1.0)
+
     def _look(self, plan: Plan) -> tuple[Float64, Float32]:
         """Return what each shape is worth (squared error that dropping it adds) and the drawing, [h, w, c]."""
         from layervec import raster
@@ -385,7 +397,7 @@ class _Run:
         scene = fit.scene()
         worth = np.zeros(len(plan))
         worth[order] = raster.survey(scene, self.target, threads=self.threads).removal
-        for shown, weight in _subsets(order)[1:]:
+        for shown, weight in _weighted(order, PREFIXES)[1:]:
             ranks = order[shown]
             simpler = raster.survey(fit.only(shown).scene(), self.target, threads=self.threads).removal
             worth[ranks] += weight * np.maximum(simpler, 0.0)  # harm to a simpler drawing is no reason to go
@@ -394,7 +406,7 @@ class _Run:
         return worth, image[..., : self.target.shape[0]]
 
 
-def _subsets(order: Int64, prefixes: tuple[tuple[int, float], ...] = PREFIXES) -> list[tuple[Bool, float]]:
+def _weighted(order: Int64, prefixes: tuple[tuple[int, float], ...], share: float = 1.0) -> list[tuple[Bool, float]]:
     """The whole drawing, and its most important shapes alone, as masks over shapes back to front, with weights."""
-    smaller = [(order < most, weight) for most, weight in prefixes if most < len(order)]
+    smaller = [(order < most, share * weight) for most, weight in prefixes if most < len(order)]
     return [(np.ones(len(order), dtype=bool), 1.0), *smaller]

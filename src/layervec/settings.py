@@ -30,7 +30,8 @@ MOST_BYTES = 1 << 20  # of a file of settings
 
 # Squared error over all channels, px, that a gradient must save against one colour. Written out it is as long as six
 # nodes or more (`refine.NODE_PRICE`); but it spares paths, and those are what is counted.
-GRADIENT_PRICES: dict[Gradients, float] = {"auto": 2.0, "on": 0.5, "off": math.inf}
+GRADIENT_PRICES: dict[Gradients, float] = {"auto": 0.5, "on": 0.1, "off": math.inf}
+GRADIENT_PRICES_DRAWN: dict[Gradients, float] = {"auto": 2.0, "on": 0.5, "off": math.inf}  # likewise in drawn art
 
 # The choice of what does a stage's work: the one that needs no model, and the settings that mean nothing to it.
 ROUTES = {

@@ -273,7 +273,7 @@ def test_bytes_do_not_depend_on_threads_and_first_room(threads, monkeypatch):
         return b"".join(part.tobytes() for part in parts)
 
     alone = answers(1)
-    monkeypatch.setattr(passes, "FIRST_TINTS", 1)
+    monkeypatch.setattr(passes, "FIRST_LOG", 1)
     arena().clear()
     assert answers(threads) == alone
 

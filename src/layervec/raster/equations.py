@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from layervec.compiled import fast_inner, fast_shared
-from layervec.raster.lanes import LANES
-from layervec.raster.shades import BLEND, STEPS
+from layervec.raster.lanes import LANES, store
+from layervec.raster.shades import BLENDS, blends, shaded
 from layervec.raster.sweep import PART, WHITE
 from layervec.types import STOPS
 
@@ -26,19 +26,29 @@ def _push(pixel: Any, colour: int, weight: Any, used: Any, chain: Any) -> Any:
 
 
 @fast_inner
-def _push_stops(
-    tints: Any, start: Any, steps: int, pixel: Any, colour: int, weight: float, used: Any, chain: Any
-) -> Any:
-    """Put the stops on both sides of a pixel's place at the head of its list; `colour` is the first stop."""
+def _push_stops(parts: Any, lane: int, pixel: Any, colour: int, weight: float, used: Any, chain: Any) -> Any:
+    """Put the stops on both sides of a pixel's place at the head of its list; `colour` is the first stop.
+
+    parts: the blends of its block, [BLENDS * LANES].
+    """
     k = 0
-    while k < steps - 1 and tints[BLEND + k + 1, start + pixel] > 0:
+    while k < BLENDS - 1 and parts[(k + 1) * LANES + lane] > 0:
         k += 1
-    blend = tints[BLEND + k, start + pixel] if steps > 0 else np.float32(0.0)
+    blend = parts[k * LANES + lane]
     for stop in range(2):
         share = blend if stop else np.float32(1.0) - blend
         if weight * share > 0:
             used = _push(pixel, colour + k + stop, weight * share, used, chain)
     return used
+
+
+@fast_inner
+def _keep_blends(row: Any, place: Any, top: Any, stride: Any, parts: Any) -> None:
+    """Write the blends of a block to `parts`."""
+    _, low, middle, high = blends(row, place, top, stride)
+    store(parts, np.uint64(0), low)
+    store(parts, np.uint64(LANES), middle)
+    store(parts, np.uint64(2 * LANES), high)
 
 
 @fast_shared
@@ -47,7 +57,9 @@ def _chain(
     count: int,
     run_path: Any,
     style: Any,
-    tints: Any,
+    parts: Any,
+    top: int,
+    stride: int,
     filler: Any,
     owner: Any,
     chain: Any,
@@ -56,6 +68,7 @@ def _chain(
 
     Colours count from the front here, and from the first stop of a gradient to its last.
 
+    parts: float32 [BLENDS * LANES or more], scratch.
     filler: int32 [N], receives the colour that fills a pixel alone, or -1.
     owner: int64 [.], receives the number of each colour among all.
     chain: (head int32 [N], link int32 [.], contributor int32 [.], weight float32 [.]), receives linked lists:
@@ -64,20 +77,21 @@ def _chain(
     log_cells, log_parts, log_spans, log_above, log_runs = log[0], log[1], log[2], log[3], log[4]
     filler[:] = -1
     chain[0][:] = -1
-    paints, _, _, _, table, slots, places = style
+    paints, _, _, _, table, slots = style
     used: Any = np.int64(0)
     colour: Any = np.int64(0)
     for run in range(count):
         path = run_path[log_runs[run, 0]]
-        alpha, start = paints[path, 3], places[0, log_runs[run, 0]]
-        colours = np.int64(STOPS if start >= 0 else 1)
-        steps = int(table[path, STEPS]) if start >= 0 else 0
+        alpha, graded = paints[path, 3], shaded(table, path)
+        colours = np.int64(STOPS if graded else 1)
         for k in range(colours):
             owner[colour + k] = slots[path] + k
         spans = np.int64(log_runs[run + 1, 2] - log_runs[run, 2])
         for item in range(spans + log_runs[run + 1, 1] - log_runs[run, 1]):  # one place to call from
             span, cell = log_runs[run, 2] + item, log_runs[run, 1] + item - spans
             first = np.int64(log_spans[span] if item < spans else log_cells[cell])
+            if graded:
+                _keep_blends(table[path], first, top, stride, parts)
             for i in range(LANES):
                 if item < spans:
                     weight = log_above[span * LANES + i] * alpha
@@ -85,8 +99,8 @@ def _chain(
                     weight = log_parts[cell * PART + i] * log_parts[cell * PART + LANES + i] * alpha
                 if weight == 0:
                     continue
-                if start >= 0:
-                    used = _push_stops(tints, start, steps, first + i, colour, weight, used, chain)
+                if graded:
+                    used = _push_stops(parts, i, first + i, colour, weight, used, chain)
                 elif weight == 1.0:
                     filler[first + i] = colour
                 else:
@@ -143,7 +157,7 @@ def add_equations(
     filler, head, link, contributor, weights, owner, square = scratch
     rows_out, columns_out, values_out = triples
     lists = (head, link, contributor, weights)
-    colours = _chain(log, count, run_path, style, band[5], filler, owner, lists)
+    colours = _chain(log, count, run_path, style, band[5], top, stride, filler, owner, lists)
     if used + colours * colours > len(values_out):
         return -(used + colours * colours)
     square[:colours, :colours] = 0.0

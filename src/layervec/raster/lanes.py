@@ -199,6 +199,7 @@ def _called(name: str) -> Any:
 
 absolute = _called("fabs")
 round_down = _called("floor")
+square_root = _called("sqrt")
 
 
 def _folded(name: str, combine: Callable[[Any, Any, Any], Any]) -> Any:

@@ -25,7 +25,7 @@ from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.lanes import LANES, gather, load, splat, store, total
 from layervec.raster.prepare import Prepared
 from layervec.raster.removal import measure
-from layervec.raster.shades import PULL, SUMS, TINT_ROWS, add_up_bands, shade_bands
+from layervec.raster.shades import SUMS, add_up, close, keep, shaded
 from layervec.raster.sweep import (
     DRAW,
     FIRST_LOG,
@@ -45,7 +45,6 @@ from layervec.raster.sweep import (
 )
 from layervec.types import STOPS, Bool, Float32, Float64, Int64
 
-FIRST_TINTS = 1 << 16  # pixels of paths with a gradient that are coloured at once; more when a band needs it
 PAINT_SUMS = 4  # per run: dL/d(red, green, blue, alpha)
 
 
@@ -132,20 +131,19 @@ def _ground(slopes: Any, channels: int, below: Any) -> None:
 
 
 @fast_inner
-def _colour(paint: Any, start: Any, place: Any, tints: Any) -> Any:
-    """Return the lanes of red, green and blue of a block of a path."""
-    if start >= 0:
-        at = np.uint64(start) + place
-        return load(tints[0], at), load(tints[1], at), load(tints[2], at)
+def _colour(paint: Any, place: Any, shade: Any) -> Any:
+    """Return the lanes of red, green and blue of a block of a path. shade: as in `sweep`, and scratch of gradients."""
+    if shade[1] >= 0:
+        tints = shade[4]
+        keep(shade[0], shade[1], place, shade[2], shade[3], tints)
+        return load(tints, np.uint64(0)), load(tints, np.uint64(LANES)), load(tints, np.uint64(2 * LANES))
     return splat(paint[0]), splat(paint[1]), splat(paint[2])
 
 
 @fast_inner
-def _pull_tints(tints: Any, at: Any, pull: Any, red: Any, green: Any, blue: Any) -> None:
-    """Leave the weighted dL/d(colour) of a block in `tints`."""
-    store(tints[PULL], at, pull * red)
-    store(tints[PULL + 1], at, pull * green)
-    store(tints[PULL + 2], at, pull * blue)
+def _add_pull(shade: Any, place: Any, pull: Any, red: Any, green: Any, blue: Any) -> None:
+    """Add what the block that was coloured last says of its gradient, by dL/d(colour) times `pull`."""
+    add_up(shade[0], shade[1], place, shade[2], shade[3], pull * red, pull * green, pull * blue, shade[4])
 
 
 @fast_inner
@@ -154,7 +152,6 @@ def _spans_back(
 ) -> Any:
     """Go back over the inside blocks of one path: updates `below`; returns its sums for the paint."""
     log_spans, log_above = log[2], log[3]
-    start, tints = shade
     red = green = blue = opacity = splat(ZERO)
     alpha = splat(paint[3])
     for span in range(first, last):
@@ -164,7 +161,7 @@ def _spans_back(
         red += seen * red_slope
         green += seen * green_slope
         blue += seen * blue_slope
-        r, g, b = _colour(paint, start, place, tints)
+        r, g, b = _colour(paint, place, shade)
         gain = r * red_slope + g * green_slope + b * blue_slope
         if channels == 4:
             gain += load(slopes[3], place)
@@ -174,8 +171,8 @@ def _spans_back(
             opacity += seen * gain
             gain = under + alpha * gain
         store(below, place, gain)
-        if start >= 0:
-            _pull_tints(tints, np.uint64(start) + place, seen * alpha, red_slope, green_slope, blue_slope)
+        if shade[1] >= 0:
+            _add_pull(shade, place, seen * alpha, red_slope, green_slope, blue_slope)
     return total(red) * paint[3], total(green) * paint[3], total(blue) * paint[3], total(opacity)
 
 
@@ -185,7 +182,6 @@ def _cells_back(
 ) -> Any:
     """Go back over the touched blocks of a path: fills `edges` with dL/d(area); returns sums for the paint."""
     log_cells, log_parts = log[0], log[1]
-    start, tints = shade
     red = green = blue = opacity = splat(ZERO)
     alpha = splat(paint[3])
     for cell in range(first, last):
@@ -194,7 +190,7 @@ def _cells_back(
         slope = load(log_parts, part + np.uint64(2 * LANES))
         red_slope, green_slope, blue_slope = load(slopes[0], place), load(slopes[1], place), load(slopes[2], place)
         under = load(below, place)
-        r, g, b = _colour(paint, start, place, tints)
+        r, g, b = _colour(paint, place, shade)
         gain = r * red_slope + g * green_slope + b * blue_slope - under
         if channels == 4:
             gain += load(slopes[3], place)
@@ -205,8 +201,8 @@ def _cells_back(
         blue += weight * blue_slope
         opacity += weight * gain
         store(below, place, under + alpha * share * gain)
-        if start >= 0:
-            _pull_tints(tints, np.uint64(start) + place, weight * alpha, red_slope, green_slope, blue_slope)
+        if shade[1] >= 0:
+            _add_pull(shade, place, weight * alpha, red_slope, green_slope, blue_slope)
     return total(red) * paint[3], total(green) * paint[3], total(blue) * paint[3], total(opacity)
 
 
@@ -237,6 +233,8 @@ def _back(
     band: Any,
     log: Any,
     count: int,  # logged runs
+    top: int,
+    stride: int,
     geometry: Any,
     style: Any,
     channels: int,
@@ -245,18 +243,19 @@ def _back(
     below: Any,  # float32 [N], S
     moments: Any,  # float64 [s, 2], receives an answer
     paint_sums: Any,  # float64 [r, 4], receives an answer
+    ramp_sums: Any,  # float64 [r, SUMS], receives an answer; empty where no path has a gradient
 ) -> None:
     """Carry d(loss)/d(image) of one band back to its chords and paints."""
     log_cells, log_runs = log[0], log[4]
     edges, tints = band[4], band[5]
     _, link, run_path, run_head, _, _ = geometry
-    paints, places = style[0], style[6]
+    paints, table = style[0], style[4]
     zero = splat(ZERO)
     for order in range(count - 1, -1, -1):
         run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        shade = (places[0, run], tints)
+        shade = (table, path if shaded(table, path) else -1, top, stride, tints)
         first, last = log_runs[order, 2], log_runs[order + 1, 2]
         if first < last:
             by_alpha = with_alpha or paint[3] < 1.0
@@ -271,7 +270,8 @@ def _back(
             _chords_back(log, order, run_head[run], link, edges, band[10], moments)
             for cell in range(first, last):
                 store(edges, np.uint64(log_cells[cell]), zero)
-        if shade[0] >= 0:
+        if shade[1] >= 0:
+            close(tints, ramp_sums[run])
             paint_sums[run, :3] = 0.0
         if not with_alpha and paint[3] == 1.0:
             paint_sums[run, 3] = 0.0  # half of it would be worse than none
@@ -289,7 +289,7 @@ def run_bands(
     claims: Any,  # int64 [1], the first place in `chosen` that no thread has claimed
     chosen: Any,  # int64 [.], the bands to work on
     geometry: Any,  # of `flatten.Cut`
-    style: Any,  # as in `Prepared`, and places of `shade_bands`
+    style: Any,  # as in `Prepared`
     scratch: Any,  # arrays of `Band`, of `Log`; slopes float32 [4, N], zeros at first, and below float32 [3 or 4, N]
     target: Any,  # float32 [3 or 4, h, w]
     weights: Any,  # float32 [h, w], or [0, 0] for none
@@ -297,6 +297,7 @@ def run_bands(
     losses: Any,  # float64 [bands]; receives the loss of each band
     moments: Any,  # float64 [s, 2], zeros; receives the gradient of each slot, see `pull_to_points`
     run_sums: Any,  # float64 [r, 4], zeros; receives the gradient of each run's paint, or area and removal
+    ramp_sums: Any,  # float64 [r, SUMS], zeros; receives what each run says of its gradient, or [0, SUMS]
     right: Any,  # float64 [colours, 3], zeros; receives W'b
     chain: Any,  # scratch of `add_equations`
     triples: Any,  # receives the equations, see `add_equations`
@@ -337,47 +338,32 @@ def run_bands(
                 measure(log, count, geometry[2], style, band, slopes, weights, top, stride, below, run_sums)
             else:
                 _ground(slopes, len(image), below[0])
-                _back(band, log, count, geometry, style, len(image), with_alpha, slopes, below[0], moments, run_sums)
+                _back(
+                    band,
+                    log,
+                    count,
+                    top,
+                    stride,
+                    geometry,
+                    style,
+                    len(image),
+                    with_alpha,
+                    slopes,
+                    below[0],
+                    moments,
+                    run_sums,
+                    ramp_sums,
+                )
         position = claim(claims)
     return position, used, np.int64(0), np.int64(0)
 
 
-def _shaded(prepared: Prepared, shown: Bool, position: int, chosen: Int64, places: Int64) -> tuple[Float32, int]:
-    """Find the colours of gradients in bands from `position` on; returns these `tints`, and where they end."""
-    if prepared.ramps is None:
-        return np.empty((TINT_ROWS, 0), np.float32), len(chosen)
-    need, until = FIRST_TINTS, position
-    while until == position:
-        tints = arena().take("tints", (TINT_ROWS, arena().room("tints", need)), np.float32)
-        until, need = shade_bands(
-            position,
-            chosen,
-            stride_of(prepared.width),
-            prepared.width,
-            prepared.height,
-            prepared.cut.geometry,
-            shown,
-            prepared.ramps.kind,
-            prepared.style[4],
-            tints,
-            places,
-        )
-    return tints, until
-
-
-def _places(prepared: Prepared) -> Int64:
-    """Return room for the places of `shade_bands`, from the arena of this thread."""
-    places = arena().take("places", (5, len(prepared.cut.geometry[2])), np.int64)
-    places[0] = -1
-    return places
-
-
-def _scratch(prepared: Prepared, channels: int, need: int, tints: Float32) -> tuple[Any, Any, Any]:
+def _scratch(prepared: Prepared, channels: int, need: int) -> tuple[Any, Any, Any]:
     """Return what `run_bands` works in, with room for `need` entries in the log, from the arena of this thread."""
     take, size = arena().take, BAND_ROWS * stride_of(prepared.width)
     slopes, below = take("slopes", (4, size), np.float32), take("below", (channels, size), np.float32)
     most_chords, most_runs = prepared.cut.load.max(axis=0, initial=0).tolist()
-    return tuple(new_band(prepared.width, most_chords, tints)), tuple(new_log(most_runs, need)), (slopes, below)
+    return tuple(new_band(prepared.width, most_chords)), tuple(new_log(most_runs, need)), (slopes, below)
 
 
 def _chain(pixels: int, entries: int, colours: int) -> tuple[Any, ...]:
@@ -412,62 +398,45 @@ def run(
     losses = np.zeros(len(prepared.cut.load))
     moments = take("moments", (len(geometry[1]) if task in (PULLING, FITTING) else 0, 2), np.float64)
     by_run = take("by_run", (len(geometry[2]), PAINT_SUMS), np.float64)
-    shaded = prepared.ramps is not None and task in (PULLING, FITTING)
-    ramp_sums = take("ramp_sums", (len(geometry[2]) if shaded else 0, SUMS), np.float64)
+    graded = prepared.ramps is not None and task in (PULLING, FITTING)
+    ramp_sums = take("ramp_sums", (len(geometry[2]) if graded else 0, SUMS), np.float64)
     moments.fill(0.0)
     by_run.fill(0.0)
     ramp_sums.fill(0.0)
-    places = _places(prepared)
     nothing = (_chain(0, 0, 0), _triples(0))
+    claims, todo = np.zeros(1, np.int64), prepared.by_cost() if chosen is None else chosen
 
-    todo = prepared.by_cost() if chosen is None else chosen
-
-    def work(position: int, claims: Int64, chosen: Int64, tints: Float32) -> None:
-        need = FIRST_LOG
-        while position < len(chosen):
+    def job(_number: int, _step: int) -> None:
+        position, need = -1, FIRST_LOG
+        while position < len(todo):
             position, _, more, _ = run_bands(
                 task,
                 with_alpha,
                 position,
                 claims,
-                chosen,
+                todo,
                 geometry,
-                (*prepared.style, places),
-                _scratch(prepared, len(target), need, tints),
+                prepared.style,
+                _scratch(prepared, len(target), need),
                 target,
                 weight,
                 image,
                 losses,
                 moments,
                 by_run,
+                ramp_sums,
                 np.empty((0, 3)),
                 *nothing,
                 0,
             )
             need = max(need, 2 * more)
-
-    def shaded_job(number: int, step: int) -> None:
-        chosen, first = todo[number::step], 0
-        while first < len(chosen):
-            tints, until = _shaded(prepared, prepared.style[3], first, chosen, places)
-            work(-1, np.array([first]), chosen[:until], tints)
-            if len(ramp_sums) and prepared.ramps is not None:
-                kinds, table, stride = prepared.ramps.kind, prepared.style[4], stride_of(prepared.width)
-                add_up_bands(first, chosen[:until], stride, geometry, kinds, table, tints, places, ramp_sums)
-            first = until
         arena().trim()
 
-    claims, none = np.zeros(1, np.int64), np.empty((TINT_ROWS, 0), np.float32)
-
-    def job(_number: int, _step: int) -> None:
-        work(-1, claims, todo, none)
-        arena().trim()
-
-    pool.run(job if prepared.ramps is None else shaded_job, threads)
+    pool.run(job, threads)
     owner, paths = geometry[2], prepared.paths
     by_path = [np.bincount(owner, by_run[:, k], paths) for k in range(PAINT_SUMS)]
-    of_ramps = np.zeros((paths if shaded else 0, SUMS))
-    for k in range(SUMS if shaded else 0):
+    of_ramps = np.zeros((paths if graded else 0, SUMS))
+    for k in range(SUMS if graded else 0):
         of_ramps[:, k] = np.bincount(owner, ramp_sums[:, k], paths)
     return float(losses.sum()), moments, np.stack(by_path, axis=1), of_ramps
 
@@ -477,14 +446,10 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
     geometry, most = prepared.cut.geometry, int(prepared.cut.load[:, 1].max(initial=0))
     most += (STOPS - 1) * min(most, (prepared.colours - prepared.paths) // (STOPS - 1))
     spread = 1 if prepared.ramps is None else 2  # colours of one path in one pixel
-    right, places = np.zeros((prepared.colours, 3)), _places(prepared)
-    triples, position, until, used, need = _triples(most * most), 0, 0, 0, FIRST_LOG
-    claims = np.zeros(1, np.int64)
+    right, claims = np.zeros((prepared.colours, 3)), np.zeros(1, np.int64)
+    triples, position, used, need = _triples(most * most), -1, 0, FIRST_LOG
     while position < len(chosen):
-        if position == until:
-            tints, until = _shaded(prepared, shown, position, chosen, places)
-            claims[0], position = position, -1
-        scratch = _scratch(prepared, 0, need, tints)
+        scratch = _scratch(prepared, 0, need)
         # Touched and inside blocks both become entries, hence twice the room of the log.
         chain = _chain(len(scratch[0][0]), 2 * spread * LANES * len(scratch[1][0]), most)
         position, used, more, more_triples = run_bands(
@@ -492,9 +457,9 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
             False,
             position,
             claims,
-            chosen[:until],
+            chosen,
             geometry,
-            (*prepared.style[:3], shown, *prepared.style[4:], places),
+            (*prepared.style[:3], shown, *prepared.style[4:]),
             scratch,
             target,
             np.empty((0, 0), np.float32),
@@ -502,6 +467,7 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
             np.empty(0),
             np.empty((0, 2)),
             np.empty((0, PAINT_SUMS)),
+            np.empty((0, SUMS)),
             right,
             chain,
             triples,
@@ -511,7 +477,5 @@ def collect(prepared: Prepared, shown: Bool, target: Float32, chosen: Int64) -> 
         if more_triples:
             rows, columns, values = (np.resize(part, 2 * more_triples) for part in triples)
             triples = rows, columns, values
-        if position >= until:
-            position = until
     arena().trim()
     return triples[0][:used], triples[1][:used], triples[2][:used], right

@@ -98,7 +98,7 @@ def prepare(scene: Scene, width: int, height: int, tolerance: float, threads: in
     ramps = _ramps(scene, len(paints))
     cut = flatten.cut_up(points, contours, paths, width, height, tolerance, threads)
     if ramps is None:
-        table, slots = np.empty((0, shades.COLUMNS)), np.arange(len(paints))
+        table, slots = np.empty((0, shades.COLUMNS), np.float32), np.arange(len(paints))
     else:
         sizes = np.where(ramps.kind == SOLID, 1, STOPS)
         table, slots = shades.table(ramps), np.cumsum(sizes) - sizes

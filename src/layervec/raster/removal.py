@@ -14,18 +14,26 @@ import numpy as np
 from layervec.compiled import fast_inner, fast_shared
 from layervec.raster.flatten import BAND_ROWS
 from layervec.raster.lanes import LANES, load, splat, store, total
+from layervec.raster.shades import colours, shaded
 from layervec.raster.sweep import ONE_PIXEL, PART, WHITE, ZERO
 
 
 @fast_inner
-def _weigh(place: Any, seen: Any, opacity: Any, paint: Any, start: Any, band: Any, slopes: Any, below: Any) -> Any:
+def _weigh(place: Any, seen: Any, opacity: Any, paint: Any, shade: Any, band: Any, slopes: Any, below: Any) -> Any:
     """Return the loss's change in one block where a path of this opacity goes; puts the path into `below`."""
     # Planes are free once they are written out: `red` holds the weights of pixels.
-    weight, tints, change = load(band[0], place), band[5], splat(ZERO)
+    weight, change = load(band[0], place), splat(ZERO)
+    r, g, b = splat(paint[0]), splat(paint[1]), splat(paint[2])
+    if shade[1] >= 0:
+        r, g, b = colours(shade[0][shade[1]], place, shade[2], shade[3])
     for channel in range(below.shape[0]):
-        colour = splat(ONE_PIXEL if channel == 3 else paint[channel])
-        if start >= 0 and channel < 3:
-            colour = load(tints[channel], np.uint64(start) + place)
+        colour = splat(ONE_PIXEL)
+        if channel == 0:
+            colour = r
+        elif channel == 1:
+            colour = g
+        elif channel == 2:
+            colour = b
         under = load(below[channel], place)
         step = opacity * (under - colour)
         moved = seen * step
@@ -35,7 +43,7 @@ def _weigh(place: Any, seen: Any, opacity: Any, paint: Any, start: Any, band: An
 
 
 @fast_inner
-def _measure(log: Any, order: int, paint: Any, start: Any, band: Any, slopes: Any, below: Any) -> Any:
+def _measure(log: Any, order: int, paint: Any, shade: Any, band: Any, slopes: Any, below: Any) -> Any:
     """Return visible area, px, and the loss's change without it, of the path at `order` of the log."""
     log_cells, log_parts, log_spans, log_above, log_runs = log[0], log[1], log[2], log[3], log[4]
     alpha = splat(paint[3])
@@ -50,7 +58,7 @@ def _measure(log: Any, order: int, paint: Any, start: Any, band: Any, slopes: An
             place, part = np.uint64(log_cells[cell]), np.uint64(cell * PART)
             seen, opacity = load(log_parts, part), alpha * load(log_parts, part + np.uint64(LANES))
         area += opacity * seen
-        change += _weigh(place, seen, opacity, paint, start, band, slopes, below)
+        change += _weigh(place, seen, opacity, paint, shade, band, slopes, below)
     return total(area), total(change)
 
 
@@ -81,11 +89,12 @@ def measure(
     found: Any,  # float64 [r, 2 or more], receives area and change of each run
 ) -> None:
     """Measure every path of one band."""
-    log_runs, paints, places = log[4], style[0], style[6]
+    log_runs, paints, table = log[4], style[0], style[4]
     below[:] = WHITE if len(below) == 3 else ZERO
     _spread(weights, top, stride, band[0])
     for order in range(count - 1, -1, -1):
         run = log_runs[order, 0]
         path = run_path[run]
         paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
-        found[run, 0], found[run, 1] = _measure(log, order, paint, places[0, run], band, slopes, below)
+        shade = (table, path if shaded(table, path) else -1, top, stride)
+        found[run, 0], found[run, 1] = _measure(log, order, paint, shade, band, slopes, below)

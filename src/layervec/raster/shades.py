@@ -1,7 +1,7 @@
-"""Colours of paths with a gradient, pixel by pixel, and how a loss changes with all that makes them.
+"""Colours of paths with a gradient, block by block, and how a loss changes with all that makes them.
 
-Refuses to know about coverage. What is found of the pixels in the box round a path is left in `tints`, float32
-[TINT_ROWS, .], laid out as the band from a place `start` on.
+Refuses to know about coverage. A block is `LANES` pixels side by side, and is coloured whenever its colours are asked
+for, as that is less work than to keep them, and most of what a path covers is hidden.
 
 Between stops k and k + 1 the blend b_k = (t - offset_k) / (offset_k+1 - offset_k), held in 0..1, makes the colour
 first + sum of b_k (colour_k+1 - colour_k): no search and no branch. t is the place on the axis, 0 at its start and 1
@@ -15,35 +15,48 @@ from typing import Any
 
 import numpy as np
 
-from layervec.compiled import fast_inner, fast_kernel
-from layervec.raster.flatten import BAND_ROWS
-from layervec.raster.sweep import box
-from layervec.types import LINEAR, RADIAL, SOLID, STOPS, Float64, Int64, Ramps
+from layervec.compiled import fast_inner, fast_shared
+from layervec.raster.lanes import (
+    LANES,
+    greater,
+    if_less,
+    lesser,
+    load,
+    running_sums,
+    splat,
+    square_root,
+    store,
+    total,
+)
+from layervec.types import LINEAR, RADIAL, STOPS, Float32, Float64, Int64, Ramps
 
 EVEN = 1e-6  # stops closer than this make a jump, this much before them so that rounding does not decide about it
-SHARP = 1e30  # rate of a blend at a jump
+SHARP = 1e30  # rate of a blend at a jump, and most change of place a px
+FAR = np.float32(1e15)  # px; further from an axis than this is as good, and squares are still finite
 BEFORE, BEYOND = np.float32(-1.0), np.float32(2.0)  # places further from 0..1 are as good as these
 TINY = np.float32(1e-12)  # place as near to a centre as matters
+NONE, ALL, HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 
-# Rows of `tints`: colour; blends; place; and, left there by going back, weighted dL/d(colour).
-BLEND, PLACE, PULL = 3, 2 + STOPS, 3 + STOPS
-TINT_ROWS = PULL + 3
-
-# Columns of the table: first the axis, x0, y0, and (x, y) reach / length^2 or (1 / radius, 0); then how many blends.
-STEPS, FIRST, STEP = 4, 5, 8
-# Of each blend from `STEP` on: offset, rate, rate as far as it has a derivative, change of colour.
+# Columns of the table: first the axis, x0, y0, and (x, y) reach / length^2 or (1 / radius, 0); then what kind of paint.
+KIND, FIRST, STEP = 4, 5, 8
+# Of each blend from `STEP` on: offset, rate, rate as far as it has a derivative, change of colour; all 0 if not used.
 STEP_SIZE = 6
-COLUMNS = STEP + STEP_SIZE * (STOPS - 1)
+BLENDS = STOPS - 1
+COLUMNS = STEP + STEP_SIZE * BLENDS
 
 # Sums of a run: weighted dL/d(colour) d; of each blend b: b d, then q and b q where 0 < b < 1, q = dL/d(place); last
 # q x, q y from the axis' first point (q / place in place of q if radial), q place, and q.
 BLEND_SUMS = 5
-AXIS_SUMS = 3 + BLEND_SUMS * (STOPS - 1)
+AXIS_SUMS = 3 + BLEND_SUMS * BLENDS
 SUMS = AXIS_SUMS + 4
 
+# Scratch, float32 [SCRATCH * LANES]: of a block its colour, blends and place; then the sums of a run so far.
+KEPT = 4 + BLENDS
+SCRATCH = KEPT + SUMS
 
-def table(ramps: Ramps) -> Float64:
-    """Return what kernels need of each ramp: float64 [p, COLUMNS]."""
+
+def table(ramps: Ramps) -> Float32:
+    """Return what kernels need of each path: float32 [p, COLUMNS]."""
     kind, axis = ramps.kind, ramps.axis.astype(np.float64)
     offsets, colours = ramps.offsets.astype(np.float64), ramps.colours.astype(np.float64)
     found = np.zeros((len(kind), COLUMNS))
@@ -53,10 +66,12 @@ def table(ramps: Ramps) -> Float64:
     linear, radial = kind == LINEAR, kind == RADIAL
     found[linear, 2:4] = np.divide(reach, square[:, None], out=np.zeros_like(reach), where=square[:, None] > 0)[linear]
     found[radial, 2] = np.divide(1.0, axis[:, 2], out=np.zeros(len(kind)), where=axis[:, 2] > 0)[radial]
-    found[:, STEPS] = used(ramps) - 1
+    found[:, 2:4] = np.clip(found[:, 2:4], -SHARP, SHARP)
+    found[:, KIND] = kind
     found[:, FIRST : FIRST + 3] = colours[:, 0]
     flat = (found[:, 2:4] == 0).all(axis=1)  # an axis without length: everything lies beyond its end
-    for k in range(STOPS - 1):
+    steps = used(ramps) - 1
+    for k in range(BLENDS):
         gap = offsets[:, k + 1] - offsets[:, k]
         jump = gap < EVEN
         rate = 1 / np.where(jump, 1.0, gap)
@@ -65,7 +80,8 @@ def table(ramps: Ramps) -> Float64:
         found[:, column + 1] = np.where(flat, 1.0, np.where(jump, SHARP, rate))
         found[:, column + 2] = np.where(flat | jump, 0.0, rate)
         found[:, column + 3 : column + 6] = colours[:, k + 1] - colours[:, k]
-    return found
+        found[k >= steps, column : column + STEP_SIZE] = 0.0
+    return found.astype(np.float32)
 
 
 def used(ramps: Ramps) -> Int64:
@@ -74,156 +90,147 @@ def used(ramps: Ramps) -> Int64:
 
 
 @fast_inner
-def _shade(tints: Any, kind: Any, row: Any, box: Any, top: Any, stride: Any, start: Any) -> None:
-    """Find place, blends and colour of each pixel in a box of the band, and clear `PULL`.
-
-    kind: of the path; row: its row of the table; box: first row, end row, first column and end column.
-    """
-    x = box[2] + 0.5 - row[0]
-    along = row[2]
-    place = tints[PLACE]
-    for y in range(box[0], box[1]):
-        begin, n = np.uint64(start + y * stride + box[2]), np.uint64(box[3] - box[2])
-        down = top + y + 0.5 - row[1]
-        if kind == RADIAL:
-            for i in range(n):
-                place[begin + i] = min(np.sqrt((x + i) * (x + i) + down * down) * along, np.float64(BEYOND))
-        else:
-            first = x * along + down * row[3]
-            for i in range(n):
-                place[begin + i] = min(max(first + i * along, np.float64(BEFORE)), np.float64(BEYOND))
-        for channel in range(3):
-            colour = np.float32(row[FIRST + channel])
-            for i in range(n):
-                tints[channel, begin + i] = colour
-                tints[PULL + channel, begin + i] = np.float32(0.0)
-        for k in range(int(row[STEPS])):
-            at = STEP + k * STEP_SIZE
-            offset, rate = np.float32(row[at]), np.float32(row[at + 1])
-            r, g, b = np.float32(row[at + 3]), np.float32(row[at + 4]), np.float32(row[at + 5])
-            for i in range(n):
-                blend = min(max((place[begin + i] - offset) * rate, np.float32(0.0)), np.float32(1.0))
-                tints[BLEND + k, begin + i] = blend
-                tints[0, begin + i] += blend * r
-                tints[1, begin + i] += blend * g
-                tints[2, begin + i] += blend * b
+def shaded(table: Any, path: Any) -> bool:
+    """Tell whether a path has a gradient; the table of a scene without any is empty."""
+    return len(table) > 0 and table[path, KIND] != NONE
 
 
 @fast_inner
-def _add_up(tints: Any, kind: Any, row: Any, box: Any, top: Any, stride: Any, start: Any, sums: Any) -> None:
-    """Add to `sums`, float64 [SUMS], what the pixels of a box say by `PULL`, the weighted dL/d(colour)."""
-    x = box[2] + 0.5 - row[0]
-    radial = np.float32(1.0) if kind == RADIAL else np.float32(0.0)
-    linear = np.float32(1.0) - radial
-    for y in range(box[0], box[1]):
-        begin, n = start + y * stride + box[2], box[3] - box[2]
-        down = top + y + 0.5 - row[1]
-        red, green = tints[PULL, begin : begin + n], tints[PULL + 1, begin : begin + n]
-        blue, place = tints[PULL + 2, begin : begin + n], tints[PLACE, begin : begin + n]
-        sum_r = sum_g = sum_b = np.float32(0.0)
-        for i in range(n):
-            sum_r += red[i]
-            sum_g += green[i]
-            sum_b += blue[i]
-        sums[0] += sum_r
-        sums[1] += sum_g
-        sums[2] += sum_b
-        for k in range(int(row[STEPS])):
-            at, blend = STEP + k * STEP_SIZE, tints[BLEND + k, begin : begin + n]
-            r, g, b = np.float32(row[at + 3]), np.float32(row[at + 4]), np.float32(row[at + 5])
-            rate = np.float32(row[at + 2])
-            sum_r = sum_g = sum_b = near = far = np.float32(0.0)
-            across = along = pull = 0.0
-            for i in range(n):
-                part = blend[i]
-                sum_r += part * red[i]
-                sum_g += part * green[i]
-                sum_b += part * blue[i]
-                q = rate * (r * red[i] + g * green[i] + b * blue[i])
-                if part <= 0.0 or part >= 1.0:
-                    q = np.float32(0.0)
-                near += q
-                far += part * q
-                weight = q * (linear + radial / max(place[i], TINY))
-                across += weight * (x + i)
-                pull += weight
-                along += q * place[i]
-            place_sums = (sum_r, sum_g, sum_b, near, far)
-            for j in range(BLEND_SUMS):
-                sums[3 + k * BLEND_SUMS + j] += place_sums[j]
-            sums[AXIS_SUMS] += across
-            sums[AXIS_SUMS + 1] += pull * down
-            sums[AXIS_SUMS + 2] += along
-            sums[AXIS_SUMS + 3] += near
+def _from_axis(row: Any, place: Any, top: Any, stride: Any) -> Any:
+    """Return how far the first pixel of a block lies right of the axis' first point, and below it, px."""
+    y = np.int64(place) // stride
+    x = np.int64(place) - y * stride
+    across, down = np.float32(x) + HALF - row[0], np.float32(top + y) + HALF - row[1]
+    return min(max(across, -FAR), FAR), min(max(down, -FAR), FAR)
 
 
-@fast_kernel
-def shade_bands(
-    position: int,  # where to begin in `chosen`
-    chosen: Any,  # int64 [.], bands
-    stride: int,
-    width: int,
-    height: int,
-    geometry: Any,  # of `flatten.Cut`
-    shown: Any,  # bool [p]
-    kinds: Any,  # int8 [p]
-    table: Any,  # float64 [p, COLUMNS]
-    tints: Any,
-    places: Any,  # int64 [5, r], receives the start in `tints`, -1 where there is no gradient, and the box of each run
-) -> Any:
-    """Find the colours of gradients in as many bands as there is room for.
+@fast_inner
+def _in_turn() -> Any:
+    """Return 0, 1, 2, ... in the lanes."""
+    return running_sums(splat(ALL)) - splat(ALL)
 
-    Returns where in `chosen` it stopped, and the room that it must have to go on.
+
+@fast_inner
+def _blend(row: Any, k: int, at: Any) -> Any:
+    step = STEP + k * STEP_SIZE
+    return lesser(greater((at - splat(row[step])) * splat(row[step + 1]), splat(NONE)), splat(ALL))
+
+
+@fast_shared
+def blends(row: Any, place: Any, top: Any, stride: Any) -> Any:
+    """Return the places of a block's pixels on the axis, and their blends, lanes each.
+
+    row: of the table. place: of the block in its band, which begins with row `top` of the canvas.
     """
-    chords, link, run_path, run_head, run_link, band_head = geometry
-    used = np.int64(0)
-    while position < len(chosen):
-        top = chosen[position] * BAND_ROWS
-        need, run = used, np.int64(band_head[chosen[position]])
-        while run >= 0:
-            path = run_path[run]
-            places[0, run] = -1
-            if shown[path] and kinds[path] != SOLID:
-                found = box(chords, link, run_head[run], top, min(BAND_ROWS, height - top), width)
-                places[0, run] = need
-                for k in range(4):
-                    places[k + 1, run] = found[k]
-                need += found[1] * stride
-                if need <= tints.shape[1]:
-                    _shade(tints, kinds[path], table[path], found, top, stride, places[0, run])
-            run = np.int64(run_link[run])
-        if need > tints.shape[1]:
-            return position, need
-        used, position = need, position + 1
-    return position, np.int64(0)
+    across, down = _from_axis(row, place, top, stride)
+    if row[KIND] == RADIAL:
+        right, below = splat(across) + _in_turn(), splat(down)
+        at = square_root(right * right + below * below) * splat(row[2])
+    else:
+        at = splat(across * row[2] + down * row[3]) + _in_turn() * splat(row[2])
+    at = lesser(greater(at, splat(BEFORE)), splat(BEYOND))
+    return at, _blend(row, 0, at), _blend(row, 1, at), _blend(row, 2, at)
 
 
-@fast_kernel
-def add_up_bands(
-    position: int,
-    chosen: Any,
-    stride: int,
-    geometry: Any,
-    kinds: Any,
-    table: Any,
-    tints: Any,
-    places: Any,
-    sums: Any,  # float64 [r, SUMS], zeros; receives the answer
+@fast_inner
+def mixed(row: Any, found: Any) -> Any:
+    """Return red, green and blue of a block with these `blends`, lanes each."""
+    _, low, middle, high = found
+    red, green, blue = splat(row[FIRST]), splat(row[FIRST + 1]), splat(row[FIRST + 2])
+    at = STEP + 3
+    red += low * splat(row[at])
+    green += low * splat(row[at + 1])
+    blue += low * splat(row[at + 2])
+    at += STEP_SIZE
+    red += middle * splat(row[at])
+    green += middle * splat(row[at + 1])
+    blue += middle * splat(row[at + 2])
+    at += STEP_SIZE
+    red += high * splat(row[at])
+    green += high * splat(row[at + 1])
+    blue += high * splat(row[at + 2])
+    return red, green, blue
+
+
+@fast_inner
+def colours(row: Any, place: Any, top: Any, stride: Any) -> Any:
+    """Return red, green and blue of a block of a path with a gradient, lanes each; arguments as in `blends`."""
+    return mixed(row, blends(row, place, top, stride))
+
+
+@fast_inner
+def _add(sums: Any, k: int, value: Any) -> None:
+    at = np.uint64(k * LANES)
+    store(sums, at, load(sums, at) + value)
+
+
+@fast_shared
+def _add_blend(row: Any, k: int, at: Any, part: Any, pulls: Any, aside: Any, sums: Any) -> None:
+    """Add what a block says of blend k. part: the blends. aside: how far pixels lie from the axis' first point."""
+    red, green, blue = pulls
+    step, first = STEP + k * STEP_SIZE, 3 + k * BLEND_SUMS
+    _add(sums, first, part * red)
+    _add(sums, first + 1, part * green)
+    _add(sums, first + 2, part * blue)
+    q = splat(row[step + 3]) * red + splat(row[step + 4]) * green + splat(row[step + 5]) * blue
+    q = q * splat(row[step + 2])
+    q = if_less(splat(NONE), part, if_less(part, splat(ALL), q, splat(NONE)), splat(NONE))
+    _add(sums, first + 3, q)
+    _add(sums, first + 4, part * q)
+    weight = q
+    if row[KIND] == RADIAL:
+        weight = q / greater(at, splat(TINY))
+    _add(sums, AXIS_SUMS, weight * aside[0])
+    _add(sums, AXIS_SUMS + 1, weight * aside[1])
+    _add(sums, AXIS_SUMS + 2, q * at)
+    _add(sums, AXIS_SUMS + 3, q)
+
+
+@fast_shared
+def keep(table: Any, path: Any, place: Any, top: Any, stride: Any, scratch: Any) -> None:
+    """Write colour, blends and place of a block to the first rows of `scratch`; arguments as in `blends`."""
+    row = table[path]
+    found = blends(row, place, top, stride)
+    red, green, blue = mixed(row, found)
+    at, low, middle, high = found
+    store(scratch, np.uint64(0), red)
+    store(scratch, np.uint64(LANES), green)
+    store(scratch, np.uint64(2 * LANES), blue)
+    store(scratch, np.uint64(3 * LANES), low)
+    store(scratch, np.uint64(4 * LANES), middle)
+    store(scratch, np.uint64(5 * LANES), high)
+    store(scratch, np.uint64(6 * LANES), at)
+
+
+@fast_shared
+def add_up(
+    table: Any, path: Any, place: Any, top: Any, stride: Any, red: Any, green: Any, blue: Any, scratch: Any
 ) -> None:
-    """Add up what the pixels of the bands from `position` on say of each run; arguments as in `shade_bands`."""
-    _, _, run_path, _, run_link, band_head = geometry
-    while position < len(chosen):
-        run = np.int64(band_head[chosen[position]])
-        while run >= 0:
-            start, path = places[0, run], run_path[run]
-            if start >= 0:
-                found, top = (
-                    (places[1, run], places[2, run], places[3, run], places[4, run]),
-                    chosen[position] * BAND_ROWS,
-                )
-                _add_up(tints, kinds[path], table[path], found, top, stride, start, sums[run])
-            run = np.int64(run_link[run])
-        position += 1
+    """Add what a block says of its gradient to the sums in `scratch`, where it has been kept.
+
+    red, green, blue: weighted dL/d(colour), lanes each. Other arguments as in `blends`.
+    """
+    row, sums = table[path], scratch[KEPT * LANES :]
+    across, down = _from_axis(row, place, top, stride)
+    aside, pulls = (splat(across) + _in_turn(), splat(down)), (red, green, blue)
+    at = load(scratch, np.uint64(6 * LANES))
+    _add(sums, 0, red)
+    _add(sums, 1, green)
+    _add(sums, 2, blue)
+    _add_blend(row, 0, at, load(scratch, np.uint64(3 * LANES)), pulls, aside, sums)
+    if row[STEP + STEP_SIZE + 1] != NONE:
+        _add_blend(row, 1, at, load(scratch, np.uint64(4 * LANES)), pulls, aside, sums)
+    if row[STEP + 2 * STEP_SIZE + 1] != NONE:
+        _add_blend(row, 2, at, load(scratch, np.uint64(5 * LANES)), pulls, aside, sums)
+
+
+@fast_inner
+def close(scratch: Any, totals: Any) -> None:
+    """Add the sums of a run to its totals, float64 [SUMS], and clear them."""
+    sums = scratch[KEPT * LANES :]
+    for k in range(SUMS):
+        totals[k] += total(load(sums, np.uint64(k * LANES)))
+    sums[:] = NONE
 
 
 def derivatives(ramps: Ramps, sums: Float64) -> tuple[Float64, Float64, Float64]:
@@ -231,7 +238,7 @@ def derivatives(ramps: Ramps, sums: Float64) -> tuple[Float64, Float64, Float64]
     by_axis, by_offset = np.zeros((len(sums), 4)), np.zeros((len(sums), STOPS))
     by_colour = np.zeros((len(sums), STOPS, 3))
     by_colour[:, 0] = sums[:, :3]
-    parts = sums[:, 3:AXIS_SUMS].reshape(-1, STOPS - 1, BLEND_SUMS)
+    parts = sums[:, 3:AXIS_SUMS].reshape(-1, BLENDS, BLEND_SUMS)
     by_colour[:, 1:] += parts[..., :3]
     by_colour[:, :-1] -= parts[..., :3]
     by_offset[:, :-1] += parts[..., 4] - parts[..., 3]

@@ -31,7 +31,7 @@ from layervec.raster.lanes import (
     splat,
     store,
 )
-from layervec.types import Float32
+from layervec.raster.shades import SCRATCH, colours, shaded
 
 KINK = np.float32(1e-5)  # signed area: this close to a kink of the fill rule, one side is chosen; see `coverage`
 ROUNDING = np.float32(1e-6)  # signed area, most that sums in a row are off by
@@ -59,7 +59,7 @@ class Band(NamedTuple):
     blue: Any  # float32 [N]
     through: Any  # float32 [N], transmittance, the share left for below; 0 right of the canvas
     area: Any  # float32 [N], of the path at hand: signed areas, or dL/d(area); zero between paths
-    tints: Any  # float32 [TINT_ROWS, .], colours of paths with a gradient, see `shades`
+    shades: Any  # float32 [SCRATCH * LANES], scratch of gradients, see `shades`
     marks: Any  # uint8 [N / LANES + WORD], of blocks that a chord runs through, and their first pixel after
     # Bitmaps with one bit a block: uint64 [rows * words].
     hidden: Any  # where nothing further down is wanted
@@ -98,17 +98,19 @@ def words_of(width: int) -> int:
     return ((width - 1) >> WORD_BITS) + 1
 
 
-def new_band(width: int, chords: int, tints: Float32) -> Band:
+def new_band(width: int, chords: int) -> Band:
     """Return scratch for bands of up to `BAND_ROWS` rows and `chords` chords, from the arena of this thread."""
     take, size = arena().take, BAND_ROWS * stride_of(width)
     area, marks = take("area", (size,), np.float32), take("marks", (size // LANES + WORD,), np.uint8)
     hidden, covered = take("bits", (2, BAND_ROWS * words_of(width)), np.uint64)
     area.fill(0.0)
     marks.fill(CLEAR)
+    shades = take("shades", (SCRATCH * LANES,), np.float32)
+    shades.fill(0.0)
     red, green, blue, through = (take(f"plane_{k}", (size,), np.float32) for k in range(4))
     listed = take("chords", (6, arena().room("chords", chords) + LANES), np.float64)
     sums = take("sums", (2 * LANES,), np.float32)
-    return Band(red, green, blue, through, area, tints, marks, hidden, covered, listed, sums)
+    return Band(red, green, blue, through, area, shades, marks, hidden, covered, listed, sums)
 
 
 def new_log(runs: int, need: int) -> Log:
@@ -171,16 +173,6 @@ def _box(extent: Any, top: int, rows: int, width: int) -> Any:
 
 
 @fast_inner
-def box(ends: Any, link: Any, slot: Any, top: int, rows: int, width: int) -> Any:
-    """Return what a run can touch in the band."""
-    extent = (np.inf, np.inf, -np.inf, -np.inf)
-    while slot >= 0:
-        extent = _wider(extent, (ends[0, slot], ends[1, slot], ends[2, slot], ends[3, slot]))
-        slot = link[slot]
-    return _box(extent, top, rows, width)
-
-
-@fast_inner
 def _listed(ends: Any, link: Any, slot: Any, chords: Any, top: int, rows: int, width: int) -> Any:
     """List the chords of a run in `chords`, with points at the end to make them a multiple of eight.
 
@@ -223,18 +215,18 @@ def _hide(band: Any, word: Any, mask: Any, deep: bool) -> None:
 
 
 @fast_inner
-def _composite(band: Any, place: Any, seen: Any, share: Any, paint: Any, start: Any) -> Any:
+def _composite(band: Any, place: Any, seen: Any, share: Any, paint: Any, shade: Any) -> Any:
     """Composite a block below what is drawn already, and return the transmittance left.
 
-    seen: transmittances; share: coverage times alpha; paint: lanes of red, green and blue.
+    seen: transmittances; share: coverage times alpha; paint: lanes of red, green and blue. shade: the table of
+    gradients, the path's row of it or -1, the canvas row where the band begins, and its stride.
     """
-    red, green, blue, through, tints = band[0], band[1], band[2], band[3], band[5]
+    red, green, blue, through = band[0], band[1], band[2], band[3]
     weight = seen * share
     rest = seen - weight
     r, g, b = paint
-    if start >= 0:
-        at = np.uint64(start) + place
-        r, g, b = load(tints[0], at), load(tints[1], at), load(tints[2], at)
+    if shade[1] >= 0:
+        r, g, b = colours(shade[0][shade[1]], place, shade[2], shade[3])
     store(red, place, load(red, place) + weight * r)
     store(green, place, load(green, place) + weight * g)
     store(blue, place, load(blue, place) + weight * b)
@@ -244,7 +236,7 @@ def _composite(band: Any, place: Any, seen: Any, share: Any, paint: Any, start: 
 
 @fast_inner
 def _draw_inside(
-    band: Any, log: Any, spans: Any, row: int, shape: Any, begin: Any, end: Any, paint: Any, start: Any, mode: Any
+    band: Any, log: Any, spans: Any, row: int, shape: Any, begin: Any, end: Any, paint: Any, shade: Any, mode: Any
 ) -> Any:
     """Composite, and log, blocks begin .. end - 1 that lie wholly inside the path. Returns how many are logged."""
     through, hidden = band[3], band[7]
@@ -264,7 +256,7 @@ def _draw_inside(
                 log_spans[spans] = place
                 store(log_above, np.uint64(spans * LANES), seen)
                 spans += 1
-            _composite(band, place, seen, alpha, colour, start)
+            _composite(band, place, seen, alpha, colour, shade)
         if paint[3] == 1.0:
             _hide(band, at, mask, mode == KEEP_DEEP)
     return spans
@@ -272,7 +264,7 @@ def _draw_inside(
 
 @fast_inner
 def _draw_block(
-    band: Any, log: Any, cells: Any, place: Any, area: Any, paint: Any, start: Any, rule: Any, mode: Any
+    band: Any, log: Any, cells: Any, place: Any, area: Any, paint: Any, shade: Any, rule: Any, mode: Any
 ) -> Any:
     """Composite, and log, a block of the path with these windings. Returns whether it is opaque after that."""
     log_cells, log_parts = log[0], log[1]
@@ -285,7 +277,7 @@ def _draw_block(
         store(log_parts, part + np.uint64(LANES), share)
         store(log_parts, part + np.uint64(2 * LANES), slope)
     colour = (splat(paint[0]), splat(paint[1]), splat(paint[2]))
-    rest = _composite(band, place, seen, share * splat(paint[3]), colour, start)
+    rest = _composite(band, place, seen, share * splat(paint[3]), colour, shade)
     if mode == KEEP_DEEP:
         return paint[3] == 1.0 and all_zero(share - splat(ONE_PIXEL))
     return all_zero(rest)
@@ -308,7 +300,7 @@ def _inside(winding: Any, even_odd: bool) -> bool:
 
 
 @fast_inner
-def _sweep(band: Any, log: Any, ends: Any, box: Any, shape: Any, paint: Any, start: Any, rule: Any, mode: Any) -> Any:
+def _sweep(band: Any, log: Any, ends: Any, box: Any, shape: Any, paint: Any, shade: Any, rule: Any, mode: Any) -> Any:
     """Composite the path whose signed areas are in the band, and clear them; returns the cells and spans logged.
 
     shape: stride; words and blocks of a row.
@@ -331,18 +323,18 @@ def _sweep(band: Any, log: Any, ends: Any, box: Any, shape: Any, paint: Any, sta
                 if block != begin:
                     winding = _gap(area, y * stride + (begin << BLOCK_BITS), winding)
                     if _inside(winding, rule[0]):
-                        spans = _draw_inside(band, log, spans, y, shape, begin, block, paint, start, mode)
+                        spans = _draw_inside(band, log, spans, y, shape, begin, block, paint, shade, mode)
                 begin = block + 1
                 place = np.uint64(y * stride + (block << BLOCK_BITS))
                 windings = running_sums(load(area, place)) + splat(winding)
                 store(area, place, zero)
                 winding = last(windings)
                 if hidden[at] & bit == NONE:
-                    if _draw_block(band, log, cells, place, windings, paint, start, rule, mode):
+                    if _draw_block(band, log, cells, place, windings, paint, shade, rule, mode):
                         _hide(band, at, bit, mode == KEEP_DEEP)
                     cells += mode != DRAW
         if begin < blocks and _inside(_gap(area, y * stride + (begin << BLOCK_BITS), winding), rule[0]):
-            spans = _draw_inside(band, log, spans, y, shape, begin, blocks, paint, start, mode)
+            spans = _draw_inside(band, log, spans, y, shape, begin, blocks, paint, shade, mode)
     return cells, spans
 
 
@@ -383,7 +375,7 @@ def composite(
     chords = (listed[0], listed[1], listed[2], listed[3], listed[4], listed[5])
     sink = (area, marks, log[5], log[6], band[10])
     slots, link, run_path, run_head, run_link, _ = geometry
-    paints, even_odd, sign, shown, _, _, places = style
+    paints, even_odd, sign, shown, table, _ = style
     _clear(band, rows, width, stride)
     ends = (np.int64(0), np.int64(0))
     order, group, walked, keep = np.int64(0), np.int64(0), np.uint64(0), mode != DRAW
@@ -412,7 +404,8 @@ def composite(
                         group += 1
                 paint = (paints[path, 0], paints[path, 1], paints[path, 2], paints[path, 3])
                 rule = (even_odd[path], sign[path])
-                ends = _sweep(band, log, ends, box, shape, paint, places[0, run], rule, mode)
+                shade = (table, path if shaded(table, path) else -1, top, stride)
+                ends = _sweep(band, log, ends, box, shape, paint, shade, rule, mode)
         run = run_link[run]
     if keep:
         log_runs[order, 1], log_runs[order, 2] = ends[0], ends[1]
