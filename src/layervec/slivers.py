@@ -55,7 +55,7 @@ def without(fit: Fit, target: Float32, most: float) -> Fit:
             changes.setdefault(shape, []).append(filling.rings(shape))
     outlines = list(fit.outlines)
     for shape, rings in changes.items():
-        outlines[shape] = _changed(outlines[shape], rings, np.array(target.shape[:0:-1], dtype=np.float64))
+        outlines[shape] = _changed(outlines[shape], rings)
     return replace(fit, outlines=tuple(outlines))
 
 
@@ -179,36 +179,25 @@ def _slivers(fine: Fine, strange: UInt8) -> Iterator[_Sliver]:
             yield _Sliver(y[inside], x[inside], int(shape[inside[0]]))
 
 
-def _changed(outline: Outline, fillings: list[list[Ring]], size: Float64) -> Outline:
-    """Return an outline with rings joined to it, clockwise ones, or cut out of it, without those that do not suit.
-
-    size: width and height of the canvas.
-    """
-    found = _combined(outline, [ring for rings in fillings for ring in rings], size)
+def _changed(outline: Outline, fillings: list[list[Ring]]) -> Outline:
+    """Return an outline with rings joined to it, clockwise ones, or cut out of it, without those that do not suit."""
+    found = _combined(outline, [ring for rings in fillings for ring in rings])
     if found is not outline or len(fillings) == 1:
         return found
     for rings in fillings:
-        found = _combined(found, rings, size)
+        found = _combined(found, rings)
     return found
 
 
-def _combined(outline: Outline, others: list[Ring], size: Float64) -> Outline:
+def _combined(outline: Outline, others: list[Ring]) -> Outline:
     """Return an outline with rings joined or cut out; as it was, if that is not simple or not about as large."""
-    from layervec.curves import signed_area
-    from layervec.curves.untangle import oriented, outline_of, positive
+    from layervec.curves import self_crossings, signed_area
+    from layervec.curves.untangle import TOLERANCE, oriented, outline_of, positive
 
     parts = oriented(outline)
     found = positive(outline_of([*parts, *others]))
     change = signed_area(found) - sum(ring.area for ring in parts)
     expected = sum(abs(ring.area) for ring in others)
-    if abs(change) > MOST_CHANGE * expected + SLACK or not _simple(found):
+    if abs(change) > MOST_CHANGE * expected + SLACK or self_crossings([found], TOLERANCE)[0]:
         return outline
-    inside = replace(found, points=found.points.clip(0.0, size))
-    return inside if _simple(inside) else found
-
-
-def _simple(outline: Outline) -> bool:
-    from layervec.curves import self_crossings
-    from layervec.curves.untangle import TOLERANCE
-
-    return not self_crossings([outline], TOLERANCE)[0]
+    return found
