@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from layervec.contours import outline as contours_of
 from layervec.curves import self_crossings
-from layervec.curves.untangle import TOLERANCE, rounded, untangled
+from layervec.curves.untangle import TOLERANCE, oriented, outline_of, positive, rounded, untangled
 from layervec.mend import mended, without_pieces
 from layervec.optimize import Fit
 from layervec.raster import render
@@ -129,3 +129,15 @@ def test_path_commands_are_read_as_viewers_do(steps: list[tuple[str, list[float]
 
 def test_paths_with_arcs_are_not_looked_at() -> None:
     assert contours_of([("M", [0, 0]), ("A", [5, 5, 0, 0, 1, 9, 9]), ("Z", [])]) is None
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_joined_adds_its_area_and_what_is_cut_out_takes_it_away(turned):
+    """Contours of the square with a hole may run either way at first."""
+    framed = closed(RING, [(20.0, 20.0), (30.0, 20.0), (30.0, 30.0), (20.0, 30.0)][:: -1 if turned else 1])
+    square, bar = oriented(framed), oriented(closed([(50.0, 26.0), (60.0, 26.0), (60.0, 36.0), (50.0, 36.0)]))
+    joined = positive(outline_of([*square, *bar]))
+    cut = positive(outline_of([*square, *(ring.reversed() for ring in bar)]))
+    assert drawn(joined).sum() == pytest.approx(48**2 - 10**2 + 40, abs=5)
+    assert drawn(cut).sum() == pytest.approx(48**2 - 10**2 - 60, abs=5)
+    assert crossings(joined) == crossings(cut) == 0

@@ -64,23 +64,15 @@ def arrange(
     least_gain: float = LEAST_GAIN,
     gradient_price: float = np.inf,
     palette: Palette | None = None,
-    breadth: float = 0.0,
     threads: int | None = None,
 ) -> Plan:
     """Return the first plan: up to `budget` regions, their outlines within `tolerance` px, their paints.
 
     least_gain: squared error over all channels, px, that a region removes at least. gradient_price: squared error that
-    a gradient must save against one colour; infinite for none at all. palette: the only colours to paint with. breadth: how much
-    broad regions are preferred to those that gain more, as in `Chooser`.
+    a gradient must save against one colour; infinite for none at all. palette: the only colours to paint with.
     """
     nodes, paints, gradients = choose(
-        tree,
-        pixels,
-        budget,
-        least_gain=least_gain,
-        gradient_price=gradient_price,
-        palette=palette,
-        breadth=breadth,
+        tree, pixels, budget, least_gain=least_gain, gradient_price=gradient_price, palette=palette
     )
     plan = Plan(nodes, (), paints, gradients if np.isfinite(gradient_price) else None)
     return add_outlines(plan, tree, pixels, tolerance, threads=threads)

@@ -45,14 +45,12 @@ class Chooser:
         may: Bool | None = None,
         gradient_price: float = np.inf,
         palette: Palette | None = None,
-        breadth: float = 0.0,
     ) -> None:
         """Start with nothing painted, or with the painted nodes of a drawing that looks like `drawn`.
 
         may: bool [m], the nodes that may be picked, all by default. gradient_price: squared error that a gradient must
         save against one colour; infinite for none at all.
-        palette: the only colours to paint with; gradients are not for it. breadth: how much broad regions are preferred:
-        a pick has the largest product of its gain and this power of its area.
+        palette: the only colours to paint with; gradients are not for it.
         pixels, drawn: premultiplied [h, w, c], c = 3 for an opaque picture or 4. Before anything is drawn, pixels of
         antialiased edges count for little: they come out right by themselves once the shapes on both sides are drawn.
         """
@@ -65,7 +63,6 @@ class Chooser:
         self._paints = Paints(tree, pixels, drawn, gradient_price=gradient_price, palette=palette)
         self._shown = self._paints.shown
         self._worth = worth(tree)
-        self._preferred = self._shown.area**breadth if breadth else 1.0
         self._may = self._paints.paintable() & (True if may is None else may)
         if len(tree.stands):
             self._may &= tree.stands != NO_SHAPE
@@ -99,13 +96,13 @@ class Chooser:
             self._worth[several & (self.tree.stands == ANY)] *= BASE_WORTH
 
     def pick(self, least_gain: float = LEAST_GAIN) -> bool:
-        """Paint the node with the largest gain, or the one preferred; False when none gains more than `least_gain`.
+        """Paint the node with the largest gain; False when none gains more than `least_gain`.
 
         Gains are those of mean colours. The best node is priced again in the dominant colour that it would get,
         and another one taken if it is better.
         """
         while True:
-            node = int(np.argmax(np.where(self.gain > least_gain, self.gain * self._preferred, 0.0)))
+            node = int(np.argmax(self.gain))
             gain = self.gain[node]
             if gain <= least_gain:
                 return False
@@ -180,15 +177,14 @@ def choose(
     least_gain: float = LEAST_GAIN,
     gradient_price: float = np.inf,
     palette: Palette | None = None,
-    breadth: float = 0.0,
 ) -> tuple[Int64, Float64, Ramps]:
     """Pick up to `budget` nodes by marginal gain. pixels: premultiplied [h, w, c].
 
-    least_gain: squared error over all channels, px, that each but the first removes at least. gradient_price, palette,
-    breadth: as in `Chooser`.
+    least_gain: squared error over all channels, px, that each but the first removes at least. gradient_price, palette:
+    as in `Chooser`.
     Returns (nodes int64 [k], paints float64 [k, 4], gradients). The first shape of an opaque picture is its background.
     """
-    chooser = Chooser(tree, pixels, gradient_price=gradient_price, palette=palette, breadth=breadth)
+    chooser = Chooser(tree, pixels, gradient_price=gradient_price, palette=palette)
     if pixels.shape[2] == 3:
         chooser.paint(0)
     while len(chooser.picked) < budget and chooser.pick(least_gain):

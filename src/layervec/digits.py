@@ -19,7 +19,7 @@ from layervec.optimize import Fit, next_nodes
 from layervec.types import Bool, Float64, Int64
 
 FINE_BELOW = 256  # units, longer side; smaller drawings have coordinates in hundredths, others in tenths
-NODE_NUMBERS = 3.0
+NODE_NUMBERS = 3.0  # that a coordinate of a node is in, about: its own, and those that are written relative to it
 MOST_TILT = 0.06  # of a handle's length that its ends may move by, so that smooth joins stay smooth
 
 
@@ -102,11 +102,11 @@ def _snapped(points: Float64, grid: Grid, most: Float64, room: Float64) -> tuple
     most: px^2, [n, 2], that a move may cost for each character that it saves. room: px, [n, 1], that it may go at all.
     """
     written = grid.rounded(points, grid.decimals)
-    NODE_F = np.tile([NODE_NUMBERS, 1.0, 1.0], len(points) // 3)[:, None]
+    numbers = np.tile([NODE_NUMBERS, 1.0, 1.0], len(points) // 3)[:, None]
     found, short = points.copy(), np.zeros(points.shape, dtype=bool)
     for decimals in range(grid.decimals):
         coarse = grid.rounded(points, decimals)
-        saved = NODE_F * (grid.decimals - decimals + (decimals == 0)) * (coarse != written)
+        saved = numbers * (grid.decimals - decimals + (decimals == 0)) * (coarse != written)
         cost = (coarse - points) ** 2 - (written - points) ** 2
         pays = ~short & (cost <= most * saved) & (np.abs(coarse - points) <= room)
         found[pays], short[pays] = coarse[pays], True

@@ -95,26 +95,14 @@ def _size(outline: Outline, contour: int) -> int:
     return int(outline.starts[contour + 1] - outline.starts[contour]) // 3
 
 
-def _nesting(outline: Outline) -> Bool:
-    """Tell which contours lie in which: bool [c, c], [i, j]: j lies in i."""
-    count = outline.contours
-    nested = np.zeros((count, count), dtype=bool)
-    if count > 1:
-        from layervec.curves.untangle import holds, rings
-
-        parts = rings(outline)
-        polygons, areas = [ring.polygon for ring in parts], np.abs([ring.area for ring in parts])
-        for i, j in zip(*np.nonzero(areas[:, None] > areas), strict=True):
-            nested[i, j] = holds(polygons[i], polygons[j])
-    return nested
-
-
 def _pieces(outline: Outline) -> list[Int64]:
     """Return the contours of each piece: one that bounds it and the holes in it.
 
     By nesting, as after a fit a contour may run either way.
     """
-    nested = _nesting(outline)
+    from layervec.curves.untangle import nesting
+
+    nested = nesting(outline)
     depth = nested.sum(axis=0)
     inner = nested & (depth[None] == depth[:, None] + 1)
     return [np.flatnonzero(inner[i] | (np.arange(len(depth)) == i)) for i in np.flatnonzero(depth % 2 == 0)]

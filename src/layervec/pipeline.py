@@ -162,7 +162,6 @@ def _by_regions(
             least_gain=least_gain,
             gradient_price=gradient_price,
             palette=colours,
-            breadth=refine.breadth(regions, EFFORTS[settings.quality]),
             threads=threads,
         )
         done(Arranged(layers.drawing(regions, plan), plan.nodes))

@@ -92,19 +92,23 @@ class Precompiler:
 
 
 def compile_raster() -> None:
-    """Compile every kernel of the rasteriser that fitting needs, by using each once."""
+    """Compile every kernel of the rasteriser and of fine pixels that fitting needs, by using each once."""
     import numpy as np
 
     from layervec import raster
-    from layervec.types import Scene
+    from layervec.fine import Fine
+    from layervec.optimize import Fit
+    from layervec.types import Outline
 
-    square = np.array([[2, 2], [4, 2], [6, 2], [6, 4], [6, 6], [4, 6]], np.float32)
-    scene = Scene(square, np.array([0, 6]), np.array([0, 1]), np.ones((1, 4), np.float32), np.zeros(1, np.bool_))
+    square = np.array([[2.0, 2], [4, 2], [6, 2], [6, 4], [6, 6], [4, 6]])
+    fit = Fit((Outline(square, np.array([0, 6]), np.zeros(2, np.bool_)),), np.ones((1, 4)))
+    scene = fit.scene()
     target = np.ones((3, 8, 8), np.float32)
     raster.fit_pass(scene, target, threads=1)
     raster.survey(scene, target, threads=1)
     raster.solve_paints(scene, target, threads=1)
     raster.render(scene, 8, 8, threads=1)
+    Fine.of(fit, target).look()
 
 
 def _end_with_parent() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layervec import palette as palettes
-from layervec import ramps, ranges, stops
+from layervec import ramps, ranges, slivers, stops
 from layervec.arrange import Plan, add_outlines, seen, stack
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.choose import worth as factors
@@ -31,8 +31,6 @@ from layervec.tree import node_sums
 from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
-BREADTH = 1.0  # power of a region's area that its gain counts with before the first round
-MANY_ROUNDS = 4  # from so many on; what is missing of details comes in later rounds, when gains are known exactly
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
 NODE_PRICE = 0.05  # squared error over all channels, px, that a node must save to stay
@@ -45,6 +43,9 @@ CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are lo
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
+SEAMS = 0.0012  # of the pixels beside borders may be seams in the end
+SEAMS_BEFORE = 0.001  # the same before the fits that write coordinates shorter, which open some again
+SLIVER_SHARE = 0.4  # of a node's price that a node must save where a sliver has just been mended
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
@@ -72,11 +73,6 @@ class Progress:
 def first_budget(budget: int) -> int:
     """How many of `budget` shapes to paint before the first round."""
     return max(1, round(budget * FIRST_SHARE))
-
-
-def breadth(tree: RegionTree, effort: Effort) -> float:
-    """How much the first shapes should be broad ones: see `BREADTH`."""
-    return BREADTH if effort.rounds >= MANY_ROUNDS and not len(tree.stands) else 0.0
 
 
 def refine(
@@ -114,7 +110,9 @@ def refine(
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
+        plan = run.without_slivers(plan, SEAMS_BEFORE)
         plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
+    plan = run.without_slivers(plan, SEAMS)
     if run.drawn:
         plan = run.regular(plan)
     plan = run.ranked(plan)
@@ -285,6 +283,22 @@ class _Run:
         """Free outlines of crossings, and of pieces that are not worth it."""
         price = PIECE_PRICE * self.grain
         return mended(fit, self.target, price, subsets=self._subsets(order), threads=self.threads)
+
+    def without_slivers(self, plan: Plan, most: float) -> Plan:
+        """Fill or cut off strips thinner than a pixel that only mix tones; in drawn art thin lines are meant."""
+        if self.drawn:
+            return plan
+        height, width = self.target.shape[1:]
+
+        def work(fit: Fit, order: Int64) -> Fit:
+            clean = slivers.without(fit, self.target, most)
+            changed = np.array([a is not b for a, b in zip(clean.outlines, fit.outlines, strict=True)])
+            price = SLIVER_SHARE * self.node_price
+            return drop_nodes(
+                clean, width, height, price, subsets=self._subsets(order), moving=changed, threads=self.threads
+            )
+
+        return self._stacked(plan, work)
 
     def regular(self, plan: Plan) -> Plan:
         """Make ellipses and level lines exact, as they are in drawn art."""

@@ -9,6 +9,7 @@ but it keeps cubics and their nodes. Limit: what crosses is seen on chords.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -56,9 +57,15 @@ def untangled(outline: Outline, even_odd: bool) -> Outline:
         places = crossing_places(outline)
         if not len(places):
             return outline
-        outline = outline_of(_visible(_uncrossed(outline, places), even_odd))
+        outline = outline_of(_visible(_uncrossed(outline, places), _odd if even_odd else _any))
         even_odd = outline.contours > 1
     return outline
+
+
+def positive(outline: Outline) -> Outline:
+    """Return what contours wind round more often one way, clockwise on screen, than the other, without crossings."""
+    found = outline_of(_visible(_uncrossed(outline, crossing_places(outline)), lambda count: count > 0))
+    return untangled(found, even_odd=True)
 
 
 def rounded(outline: Outline, decimals: int, even_odd: bool) -> Outline:
@@ -159,7 +166,7 @@ def _part(cubics: Float64, straight: Bool, begin: float, stop: float, first: int
         own = first + (number - first) % length
         low, high = (0.0 if low < LEAST_PART else low), (1.0 if high > 1 - LEAST_PART else high)
         if high - low >= LEAST_PART:
-            found.append(between(cubics[own], low, high))
+            found.append(cubics[own] if (low, high) == (0.0, 1.0) else between(cubics[own], low, high))
             lines.append(straight[own])
     return Ring(np.array(found).reshape(-1, 4, 2), np.array(lines, dtype=bool))
 
@@ -189,7 +196,15 @@ def _stepped_back(ring: Ring, corners: Int64) -> Ring:
     return Ring(cubics, ring.straight)
 
 
-def _visible(parts: list[Ring], even_odd: bool) -> list[Ring]:
+def _odd(count: int) -> bool:
+    return count % 2 != 0
+
+
+def _any(count: int) -> bool:
+    return count != 0
+
+
+def _visible(parts: list[Ring], filled: Callable[[int], bool]) -> list[Ring]:
     """Leave out rings that bound nothing, or too little to see; turn the others the right way."""
     polygons = [ring.polygon for ring in parts]
     areas = np.array([ring.area for ring in parts])
@@ -202,9 +217,8 @@ def _visible(parts: list[Ring], even_odd: bool) -> list[Ring]:
         around = [np.sign(areas[j]) for j in range(len(parts)) if j != i and holds(polygons[j], polygons[i])]
         outside = int(sum(around))
         inside = outside + int(np.sign(areas[i]))
-        filled = (inside % 2 != 0, outside % 2 != 0) if even_odd else (inside != 0, outside != 0)
-        if filled[0] != filled[1]:
-            kept.append(parts[i] if (areas[i] > 0) == filled[0] else parts[i].reversed())
+        if filled(inside) != filled(outside):
+            kept.append(parts[i] if (areas[i] > 0) == filled(inside) else parts[i].reversed())
     return kept or [parts[int(np.argmax(np.abs(areas)))]]
 
 
@@ -225,6 +239,25 @@ def holds(outer: Float64, inner: Float64) -> bool:
 def rings(outline: Outline) -> list[Ring]:
     """Return the contours of an outline."""
     return [Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)]
+
+
+def nesting(outline: Outline) -> Bool:
+    """Tell which contours lie in which: bool [c, c], [i, j]: j lies in i."""
+    count = outline.contours
+    nested = np.zeros((count, count), dtype=bool)
+    if count > 1:
+        parts = rings(outline)
+        polygons, areas = [ring.polygon for ring in parts], np.abs([ring.area for ring in parts])
+        for i, j in zip(*np.nonzero(areas[:, None] > areas), strict=True):
+            nested[i, j] = holds(polygons[i], polygons[j])
+    return nested
+
+
+def oriented(outline: Outline) -> list[Ring]:
+    """Return the contours of an outline that does not cross itself: holes against the clock, others clockwise."""
+    holes = nesting(outline).sum(axis=0) % 2 == 1
+    parts = zip(rings(outline), holes.tolist(), strict=True)
+    return [ring if (ring.area < 0) == hole else ring.reversed() for ring, hole in parts]
 
 
 def outline_of(parts: list[Ring]) -> Outline:
