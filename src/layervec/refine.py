@@ -33,12 +33,12 @@ from layervec.types import Bool, Float32, Float64, Int64, RegionTree
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
 LATER_STEP = 0.3  # px, first move of points in fits after the first one
-NODE_PRICE = 0.05  # squared error over all channels, px, that a node must save to stay
+NODE_PRICE = 0.035  # squared error over all channels, px, that a node must save to stay
 NODE_PRICE_DRAWN = 0.65  # the same in drawn art, where what is worth less are fringes
-NODE_SHARE = 0.013  # of what the weaker shapes save; where each one saves a lot, a node must save that much
-NODE_SHARE_SHADED = 0.01  # the same where there are gradients, with which each shape saves more, and needs fewer nodes
+NODE_SHARE = 0.005  # of what the weaker shapes save; where each one saves a lot, a node must save that much
+NODE_SHARE_SHADED = 0.004  # the same where there are gradients, with which each shape saves more, and needs fewer nodes
 WEAKER = 0.1  # of the shapes
-CHARACTER_SHARE = 0.072  # of a node's price that a character must save to stay
+CHARACTER_SHARE = 0.1  # of a node's price that a character must save to stay
 CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are looked at closely
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them

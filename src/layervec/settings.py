@@ -347,7 +347,7 @@ class Effort:
 
 EFFORTS: dict[Quality, Effort] = {
     "draft": Effort(rounds=1, steps=25, round_steps=10, final_fits=1, final_steps=12, shortenings=1),
-    "standard": Effort(rounds=8, steps=60, round_steps=45, final_fits=2, final_steps=110, shortenings=3),
+    "standard": Effort(rounds=10, steps=60, round_steps=60, final_fits=2, final_steps=180, shortenings=3),
     "best": Effort(rounds=12, steps=140, round_steps=100, final_fits=2, final_steps=300, shortenings=4),
 }
 
