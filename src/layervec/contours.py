@@ -12,6 +12,8 @@ import numpy as np
 
 from layervec.types import Outline
 
+SAME_POINT = 1e-3  # user units
+
 _Cubic = tuple[complex, complex, complex, complex]  # x + iy
 SMOOTH_AFTER = {"S": ("C", "S"), "T": ("Q", "T")}  # commands that mirror the control point of one of these before them
 
@@ -41,12 +43,18 @@ def outline(steps: Iterable[tuple[str, list[float]]]) -> Outline | None:
     return _closed([contour for contour in contours if contour])
 
 
+def same_point(one: complex, other: complex) -> bool:
+    """Tell whether two ends of a contour are one: relative coordinates add up with rounding errors."""
+    way = one - other
+    return abs(way.real) <= SAME_POINT and abs(way.imag) <= SAME_POINT  # abs(way) could overflow
+
+
 def _closed(contours: list[list[_Cubic]]) -> Outline:
     points: list[complex] = []
     starts = [0]
     for contour in contours:
         end, begin = contour[-1][3], contour[0][0]
-        if end != begin:
+        if not same_point(end, begin):
             contour = [*contour, (end, end + (begin - end) / 3, begin + (end - begin) / 3, begin)]
         points += [point for cubic in contour for point in cubic[:3]]
         starts.append(len(points))

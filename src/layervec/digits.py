@@ -15,7 +15,8 @@ import numpy as np
 
 from layervec.curves.edit import thirds
 from layervec.economy import over_subsets, pulls
-from layervec.optimize import Fit, next_nodes
+from layervec.geometry import next_nodes
+from layervec.optimize import Fit
 from layervec.types import Bool, Float64, Int64
 
 FINE_BELOW = 256  # units, longer side; smaller drawings have coordinates in hundredths, others in tenths

@@ -17,7 +17,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from layervec.optimize import Fit, next_nodes
+from layervec.geometry import next_nodes
+from layervec.optimize import Fit
 from layervec.types import Bool, Float32, Float64, Int64, Outline
 
 PROBES = 4  # sign pictures; more only steady the estimate

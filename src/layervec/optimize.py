@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from layervec import ramps
+from layervec.geometry import MOMENTUM, QUIET, Geometry
 from layervec.palette import Palette
 from layervec.types import RADIAL, STOPS, Bool, Float32, Float64, Int8, Int64, Outline, Ramps, Scene
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 STEP = 0.5  # px, largest move of a point in one step, at the start of a fit
 LAST_STEP = 0.04  # px, the same at its end
-MOMENTUM = (0.75, 0.93)  # Adam's decay rates; shorter than usual, as a fit takes tens of steps, not thousands
-QUIET = 0.002  # squared error per px: points whose gradient is well below this move less than others
-SMOOTH_ANGLE = 0.97  # cosine of the angle between handles above which a join counts as smooth
-LONGEST_HANDLE = 0.9  # in chords; longer handles make loops
 SOLVE_EVERY = 20  # steps between two solves for the colours
 SOLVE_STOPS_EVERY = 10  # the same where there are gradients, whose stops move
 AXIS_STEP = 5.0  # the ends of a gradient move so many times as far as points, as each px of theirs shows less
@@ -127,7 +124,7 @@ def optimize(
     """
     from layervec import raster
 
-    geometry = _Geometry(fit.outlines, target.shape[2], target.shape[1], moving, pinned)
+    geometry = Geometry(fit.outlines, target.shape[2], target.shape[1], moving, pinned)
     axes = _Axes(len(fit.outlines))
     fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed, within=within)
     scene = fit.scene()
@@ -347,124 +344,3 @@ def _in_order(now: Float32, wanted: Float64) -> Float32:
         free = (now[:, place - 1] < now[:, place]) & (now[:, place] < now[:, place + 1]) & (low <= high)
         found[:, place] = np.where(free, np.clip(wanted[:, place], low, high), now[:, place])
     return found
-
-
-class _Geometry:
-    """Points of many outlines as nodes and handle offsets, with the constraints of their joins."""
-
-    def __init__(
-        self,
-        outlines: Sequence[Outline],
-        width: int,
-        height: int,
-        moving: Bool | None = None,
-        pinned: Bool | None = None,
-    ) -> None:
-        self._parts = outlines
-        self.points = np.concatenate([outline.points for outline in outlines])
-        self._straight = np.concatenate([outline.straight for outline in outlines])
-        self._next = next_nodes(outlines)
-        self._before = np.empty_like(self._next)
-        self._before[self._next] = np.arange(len(self._next))
-        nodes = self.points[0::3]
-        size = np.array([width, height])
-        self._pinned: Bool = np.zeros(self.points.shape, dtype=bool)
-        if pinned is not None:
-            self._pinned = pinned
-        self._locked: Bool = (nodes <= 0.0) | (nodes >= size) | self._pinned[0::3]
-        if moving is not None:
-            still = np.repeat(~moving, [outline.segments for outline in outlines])
-            self._locked |= still[:, None]
-            self._still = still
-        else:
-            self._still = np.zeros(len(nodes), dtype=bool)
-        self._out, self._in = self._offsets()
-        self._smooth = self._find_smooth()
-        self._adam = _Adam((3, len(nodes), 2))
-
-    def _offsets(self) -> tuple[Float64, Float64]:
-        """Handles after and before each node, relative to it."""
-        nodes = self.points[0::3]
-        return self.points[1::3] - nodes, (self.points[2::3] - nodes[self._next])[self._before]
-
-    def _find_smooth(self) -> Bool:
-        lengths = np.linalg.norm(self._out, axis=1) * np.linalg.norm(self._in, axis=1)
-        cosine = -(self._out * self._in).sum(axis=1) / np.maximum(lengths, 1e-12)
-        both_straight = self._straight & self._straight[self._before]
-        pinned = np.asarray(self._pinned.any(axis=1))
-        free = ~(pinned[0::3] | pinned[1::3] | pinned[2::3][self._before])  # else putting them in line moves much
-        return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9) & free)
-
-    def move(self, gradient: Float64, step: float) -> None:
-        """Take one Adam step of at most about `step` px against dL/dpoints, then restore the constraints."""
-        at_out, at_in = gradient[1::3].copy(), gradient[2::3][self._before]
-        at_node = gradient[0::3] + 0.0
-        straight, before = self._straight, self._before
-        # A straight segment's handles lie at its thirds: their gradient belongs to its ends.
-        to_start = np.where(straight[:, None], (2 * gradient[1::3] + gradient[2::3]) / 3, gradient[1::3])
-        to_end = np.where(straight[:, None], (gradient[1::3] + 2 * gradient[2::3]) / 3, gradient[2::3])
-        at_node += to_start + to_end[before]
-        at_node[self._locked] = 0.0
-        at_out[straight | self._still] = 0.0
-        at_in[straight[before] | self._still] = 0.0
-        moves = self._adam(np.stack([at_node, at_out, at_in])) * step
-        nodes = self.points[0::3] - moves[0]
-        self._out = self._out - moves[1]
-        self._in = self._in - moves[2]
-        self._restore(nodes)
-
-    def _restore(self, nodes: Float64) -> None:
-        """Put handles of smooth joins in line, shorten long ones, lay straight segments' handles at thirds."""
-        chord = nodes[self._next] - nodes
-        straight_in = self._straight[self._before]
-        out, into = self._out, self._in
-        out = np.where(self._straight[:, None], chord / 3, out)
-        into = np.where(straight_in[:, None], -chord[self._before] / 3, into)
-        length_out = np.linalg.norm(out, axis=1, keepdims=True)
-        length_in = np.linalg.norm(into, axis=1, keepdims=True)
-        # The tangent of a smooth join: a straight side decides alone.
-        tangent = np.where(self._straight[:, None], out, np.where(straight_in[:, None], -into, out - into))
-        tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
-        smooth = (self._smooth & ~self._still)[:, None]
-        out = np.where(smooth & ~self._straight[:, None], tangent * length_out, out)
-        into = np.where(smooth & ~straight_in[:, None], -tangent * length_in, into)
-        room = LONGEST_HANDLE * np.linalg.norm(chord, axis=1)
-        out = out * _at_most(out, room)
-        into = into * _at_most(into, room[self._before])
-        moved = ~self._still
-        self._out = np.where(moved[:, None], out, self._out)
-        self._in = np.where(moved[:, None], into, self._in)
-        handles = np.empty_like(self.points)
-        handles[0::3] = nodes
-        handles[1::3] = nodes + self._out
-        handles[2::3] = nodes[self._next] + self._in[self._next]
-        self.points = np.where(self._pinned, self.points, handles)
-        if self._pinned.any():
-            self._out, self._in = self._offsets()
-
-    def outlines(self) -> tuple[Outline, ...]:
-        """Return the outlines as they are now."""
-        cuts = np.cumsum([len(part.points) for part in self._parts])[:-1]
-        pieces = np.split(self.points.copy(), cuts)
-        return tuple(
-            Outline(points, part.starts, part.straight) for points, part in zip(pieces, self._parts, strict=True)
-        )
-
-
-def _at_most(vectors: Float64, room: Float64) -> Float64:
-    """Factors that shorten vectors to at most `room`: [n, 1]."""
-    return np.asarray(np.minimum(1.0, room / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12))[:, None])
-
-
-def next_nodes(outlines: Sequence[Outline]) -> Int64:
-    """Index of the node after each node, around its contour."""
-    starts = []
-    base = 0
-    for outline in outlines:
-        starts.append(outline.starts[:-1] // 3 + base)
-        base += outline.segments
-    first = np.concatenate(starts)
-    after = np.arange(base, dtype=np.int64) + 1
-    last = np.concatenate([first[1:], [base]]) - 1
-    after[last] = first
-    return after

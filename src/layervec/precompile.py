@@ -97,16 +97,15 @@ def compile_raster() -> None:
 
     from layervec import raster
     from layervec.fine import Fine
-    from layervec.optimize import Fit
+    from layervec.optimize import Fit, optimize
     from layervec.types import Outline
 
     square = np.array([[2.0, 2], [4, 2], [6, 2], [6, 4], [6, 6], [4, 6]])
     fit = Fit((Outline(square, np.array([0, 6]), np.zeros(2, np.bool_)),), np.ones((1, 4)))
     scene = fit.scene()
     target = np.ones((3, 8, 8), np.float32)
-    raster.fit_pass(scene, target, threads=1)
+    optimize(fit, target, 1, threads=1)
     raster.survey(scene, target, threads=1)
-    raster.solve_paints(scene, target, threads=1)
     raster.render(scene, 8, 8, threads=1)
     Fine.of(fit, target).look()
 

@@ -611,7 +611,6 @@ _NUMBER = re.compile(_NUMBER_TEXT)
 # The two flags of an arc are single digits that need no separator: "a1 1 0 0150 50" goes to (50, 50).
 _ARC = re.compile(r"[\s,]*".join([f"({_NUMBER_TEXT})"] * 3 + ["([01])"] * 2 + [f"({_NUMBER_TEXT})"] * 2))
 _ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "A": 7, "Z": 0}
-_SAME_POINT = 1e-3  # user units; relative coordinates add up to their start with rounding errors
 
 
 def count_nodes(shape: ET.Element) -> tuple[int, int]:
@@ -665,9 +664,7 @@ def _contour_nodes(drawn: int, here: complex, start: complex, *, closed: bool) -
     """Return the nodes of a contour of `drawn` segments that ends at `here`."""
     if not drawn:
         return 0
-    way = here - start
-    returns = abs(way.real) <= _SAME_POINT and abs(way.imag) <= _SAME_POINT  # abs(way) could overflow
-    return drawn if returns else drawn + 1
+    return drawn if contours.same_point(here, start) else drawn + 1
 
 
 def path_steps(data: str) -> Iterator[tuple[str, list[float]]]:
