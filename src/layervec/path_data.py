@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -31,13 +32,22 @@ def written(outline: Outline) -> tuple[str, int]:
 
     ValueError for coordinates that are not finite or beyond COORDINATE_LIMIT.
     """
+    contours = [_spelled(commands) for commands in _contours(outline)]
+    return "".join(contours), len(contours)
+
+
+def has_area(outline: Outline) -> bool:
+    """Tell whether anything is written of an outline. ValueError as in `written`."""
+    return next(_contours(outline), None) is not None
+
+
+def _contours(outline: Outline) -> Iterator[list[_Command]]:
+    """Yield the commands of each contour that has area left."""
     points = steps(outline.points)
-    contours = []
     for first, last in pairwise(outline.starts.tolist()):
         commands = _commands(points[first:last], outline.straight[first // 3 : last // 3].tolist())
         if _has_area(commands):
-            contours.append(_spelled(commands))
-    return "".join(contours), len(contours)
+            yield commands
 
 
 def steps(points: Float64) -> Int64:
@@ -47,6 +57,7 @@ def steps(points: Float64) -> Int64:
     return np.rint(np.asarray(points, dtype=np.float64) * STEPS).astype(np.int64)
 
 
+@lru_cache(1 << 14)
 def decimal(value: int, unit: int) -> str:
     """Return value / unit, a power of ten, in the fewest characters: no trailing zeros, no leading zero."""
     whole, rest = divmod(abs(value), unit)

@@ -110,7 +110,8 @@ def refine(
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
     plan = run.pruned(run.ranked(plan))  # what counts in simpler versions goes by rank
     if grid is not None:
-        plan = run.without_slivers(plan, SEAMS_BEFORE)
+        if effort.shortenings > 1:  # else too few steps follow to make up for it
+            plan = run.without_slivers(plan, SEAMS_BEFORE)
         plan = run.shortened(plan, grid, effort.shortenings, effort.final_steps // SHORTENED_SHARE)
     plan = run.without_slivers(plan, SEAMS)
     if run.drawn:

@@ -94,7 +94,7 @@ def tidied(drawing: Drawing) -> Drawing:
 
     def kept(item: Layer | Shape) -> Layer | Shape | None:
         if isinstance(item, Shape):
-            return item if path_data.written(item.outline)[1] else None
+            return item if path_data.has_area(item.outline) else None
         children = tuple(child for child in map(kept, item.children) if child is not None)
         return replace(item, children=children) if children else None
 
