@@ -163,7 +163,7 @@ class Settings(BaseModel):
     )
     quality: Quality = Field(
         default="standard",
-        description="How much work to spend: draft is a quick preview, best takes several times longer than standard.",
+        description="How much work to spend: draft is a quick preview, best takes about twice as long as standard.",
     )
     preset: Preset = Field(
         default="auto",
@@ -348,7 +348,7 @@ class Effort:
 EFFORTS: dict[Quality, Effort] = {
     "draft": Effort(rounds=1, steps=25, round_steps=10, final_fits=1, final_steps=12, shortenings=1),
     "standard": Effort(rounds=10, steps=60, round_steps=60, final_fits=2, final_steps=180, shortenings=3),
-    "best": Effort(rounds=12, steps=140, round_steps=100, final_fits=2, final_steps=300, shortenings=4),
+    "best": Effort(rounds=14, steps=140, round_steps=120, final_fits=2, final_steps=500, shortenings=4),
 }
 
 
