@@ -16,6 +16,7 @@ from layervec import arrange, crop, pool, ramps, tree
 from layervec.arrange import OVERLAP, SETTLE_ROUNDS, SPECK_AREA, STIFFNESS
 from layervec.borders import settle
 from layervec.image import straight
+from layervec.masks import grown
 from layervec.objects import LEAST_AREA
 from layervec.optimize import Fit
 from layervec.segment import Mask
@@ -158,7 +159,6 @@ class Ground:
 
     def _masks(self, flat: Flat, owner: Int32, nodes: Int64, new: Fit, level: Float64, order: Int64) -> list[Bool]:
         """The masks to draw for new regions: borders smoothed, and running on a little under what is painted above."""
-        import cv2
 
         count = len(flat)
         region = arrange.seen(self.tree, nodes)
@@ -170,7 +170,7 @@ class Ground:
             colours[part] = ramps.premultiplied(fit.paints, fit.ramps, self.target.shape[2])
         shown = np.where(region >= 0, count + region, np.where(owner >= 0, owner, count + len(nodes))).astype(np.int32)
         # Regions would run on through all that they suit better than what is drawn, up to where `may` ends.
-        near = cv2.dilate((region >= 0).astype(np.uint8), np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)) > 0
+        near = grown(region >= 0, REACH)
         shown = np.where(near, settle(shown, self.target, colours, STIFFNESS, SETTLE_ROUNDS), shown).astype(np.int32)
         # Where each thing that is seen lies: between two shapes that were there, new ones by their order.
         height = np.concatenate([np.arange(count, dtype=np.float64), level + 0.4 * place / len(nodes), [-1.0]])

@@ -14,7 +14,7 @@ import numpy as np
 from layervec import quantize, stacking
 from layervec.arrange import Plan, stack
 from layervec.image import premultiplied
-from layervec.masks import holes
+from layervec.masks import grown, holes
 from layervec.palette import Palette
 from layervec.ranks import rank
 from layervec.stacking import Pile
@@ -219,7 +219,6 @@ def _outlines(pile: Pile, opaque: Bool, order: Int64) -> dict[int, Outline]:
 
     opaque: bool [k], which of the masks let nothing through.
     """
-    import cv2
 
     from layervec import curves
 
@@ -229,7 +228,7 @@ def _outlines(pile: Pile, opaque: Bool, order: Int64) -> dict[int, Outline]:
     hides = np.append(opaque, False)[seen]
     found = {}
     for i in order.tolist():
-        margin = cv2.dilate((seen == i).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        margin = grown(seen == i, 1)
         below = margin & (place[seen] > place[i]) & hides
         found[i] = curves.lattice(pile.masks[i] | below if opaque[i] else pile.masks[i])
     return found

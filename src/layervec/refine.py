@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -170,21 +171,14 @@ class _Run:
             self.on_progress(Progress(self.done / self.steps, number, psnr, len(plan)))
 
         def work(fit: Fit, order: Int64) -> Fit:
-            subsets = None if self.drawn else self._subsets(order)
             first_step = STEP if number == 0 else LATER_STEP
-            self.palette = self._renewed(fit, subsets)
-            fitted = optimize(
+            self.palette = self._renewed(fit, None if self.drawn else self._subsets(order))
+            fitted = self._optimizer(plan, order)(
                 fit,
-                self.target,
-                steps,
+                steps=steps,
                 structure=self._structure(plan, order),
-                subsets=subsets,
                 palette=self.palette,
-                fixed=self._hidden(plan)[order] if self.drawn else None,
-                within=self._within(plan, order),
-                simpler=self._simpler(order),
                 first_step=first_step,
-                threads=self.threads,
                 on_step=on_step,
             )
             return self._mended(fitted, order) if last else fitted
@@ -199,6 +193,18 @@ class _Run:
         """Tell how far the work is, and of a plan that has just been finished."""
         done = self.done / self.steps
         self.on_progress(Progress(done, number, self.latest, len(plan), plan if finished else None))
+
+    def _optimizer(self, plan: Plan, order: Int64) -> partial[Fit]:
+        """Return `optimize` for shapes of a plan laid out in this order, with all that goes by the plan alone."""
+        return partial(
+            optimize,
+            target=self.target,
+            subsets=None if self.drawn else self._subsets(order),
+            fixed=self._hidden(plan)[order] if self.drawn else None,
+            within=self._within(plan, order),
+            simpler=self._simpler(order),
+            threads=self.threads,
+        )
 
     def _hidden(self, plan: Plan) -> Bool:
         """Tell which shapes are bases that hardly show: they keep the colours that they stand for: bool [k]."""
@@ -258,24 +264,12 @@ class _Run:
         height, width = self.target.shape[1:]
 
         def work(fit: Fit, order: Int64) -> Fit:
-            weighted = self._subsets(order)
+            weighted, optimizer = self._subsets(order), self._optimizer(plan, order)
             share = CHARACTER_SHARE_DRAWN if self.drawn else CHARACTER_SHARE
             for number in range(1, passes + 1):
                 price = share * (number / passes) ** 1.6 * self.node_price
                 fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
-                fit = optimize(
-                    fit,
-                    self.target,
-                    steps,
-                    pinned=pinned,
-                    subsets=None if self.drawn else weighted,
-                    palette=self.palette,
-                    fixed=self._hidden(plan)[order] if self.drawn else None,
-                    within=self._within(plan, order),
-                    simpler=self._simpler(order),
-                    first_step=SHORTENED_STEP,
-                    threads=self.threads,
-                )
+                fit = optimizer(fit, steps=steps, pinned=pinned, palette=self.palette, first_step=SHORTENED_STEP)
             return self._mended(fit, order)
 
         return self._stacked(plan, work)

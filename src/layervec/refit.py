@@ -19,6 +19,7 @@ from layervec.crop import Crop
 from layervec.digits import most_decimals
 from layervec.errors import InputError
 from layervec.insertion import Flat
+from layervec.masks import grown
 from layervec.palette import Palette
 from layervec.settings import GRADIENT_PRICES
 from layervec.touchup import Touchup
@@ -98,7 +99,6 @@ def add_detail(
 def _refitted(
     drawing: Drawing, picture: Raster, id: str, paths: int, threads: int | None, on_progress: OnProgress
 ) -> Drawing:
-    import cv2
 
     layer = edit.find_layer(drawing, id)
     own = {shape.id for shape in layer.shapes()}
@@ -113,7 +113,7 @@ def _refitted(
     may = np.append(start.moving, False)[owner]
     if not may.any():
         raise InputError(f"Nothing is seen of layer {id}.")
-    near = cv2.dilate(may.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
+    near = grown(may, RIM)
     work = _work(drawing, part, start, may, near & (owner >= 0), threads, on_progress)
     bases = {inner.children[0].id for inner in layer.layers() if inner.children}
     work.bases = [i for i, shape in enumerate(part.shapes) if shape.id in bases]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from layervec.fine import ZOOM, Fine, places
+from layervec.masks import grown
 from layervec.optimize import Fit
 from layervec.types import Bool, Float32, Float64, Int16, Int64, Outline, UInt8
 
@@ -91,17 +92,10 @@ class _Filling:
 
         around = self.owner != shape if self.cut else self.owner >= shape
         # At the border of the canvas it runs beyond.
-        mask = np.pad(np.pad(self.mask | (_grown(self.mask, OVERLAP) & around), OVERLAP, mode="edge"), 1)
+        mask = np.pad(np.pad(self.mask | (grown(self.mask, OVERLAP) & around), OVERLAP, mode="edge"), 1)
         fitted = curves.fit(mask, STRAY)
         found = rings(replace(fitted, points=(fitted.points + self.corner - OVERLAP - 1) / ZOOM))
         return [ring.reversed() for ring in found] if self.cut else found
-
-
-def _grown(mask: Bool, by: int) -> Bool:
-    """Return a mask that reaches so many pixels further."""
-    import cv2
-
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +126,7 @@ class _Sliver:
                 continue
             mask = np.zeros(owner.shape, bool)
             mask[y - top, x - left] = True
-            beside = np.unique(owner[_grown(mask, NEXT)])
+            beside = np.unique(owner[grown(mask, NEXT)])
             below = beside[(beside > self.shape) & (beside < shape)].tolist()
             changed = (self.shape,) if cut else (shape, *below)
             yield _Filling(changed, cut, mask, owner, (left, top), seam, self._cost(fine, off, shape, y, x))
@@ -141,10 +135,10 @@ class _Sliver:
         """By how much each pixel would be nearer to the picture, 0 where it cannot be so: by shape and whether cut."""
         here = np.zeros(owner.shape, bool)
         here[y, x] = True
-        beside = np.unique(owner[_grown(here, NEXT)])
+        beside = np.unique(owner[grown(here, NEXT)])
         found = {}
         for shape in beside[beside > self.shape].tolist():
-            near = _grown(owner == shape, REACH)[y, x]
+            near = grown(owner == shape, REACH)[y, x]
             found[shape, False] = np.where(near, self._gain(fine, shape), 0.0)
         for shape in np.unique(below[y, x]).tolist():
             if shape >= 0:

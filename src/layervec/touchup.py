@@ -18,6 +18,7 @@ from layervec import crop
 from layervec.choose import LEAST_GAIN, Chooser
 from layervec.economy import drop_nodes
 from layervec.insertion import Flat, Ground
+from layervec.masks import grown
 from layervec.optimize import STEP, Fit, optimize
 from layervec.paints import as_paints, as_ramps
 from layervec.palette import Palette
@@ -137,9 +138,8 @@ class Touchup:
 
     def _contained(self, flat: Flat) -> Flat:
         """Drop new shapes that show beyond the rim of what may change, one after another, the worst first."""
-        import cv2
 
-        rim = cv2.dilate(self.free.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        rim = grown(self.free, 1)
         while True:
             change = np.where(rim, 0.0, self._change(flat))
             y, x = divmod(int(change.argmax()), change.shape[1])
