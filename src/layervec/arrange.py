@@ -14,12 +14,14 @@ import numpy as np
 
 from layervec import pool, ramps
 from layervec.choose import LEAST_GAIN, choose
+from layervec.choose import seen as content
 from layervec.grain import grain
 from layervec.masks import boxes, holes
 from layervec.palette import Palette
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
 
 SPECK_AREA = 8.0  # px; contours of a region smaller than this are dropped or filled
+LEAST_SPECK = 1.0  # px; likewise in plain zones and details, whose pixels are sharp
 HOLE_CLOSING = 0.03  # radius, in longer sides, to which a shape runs on under a shape painted above it
 OVERLAP = 2  # px that neighbours run on under the one painted above, so that no seam opens
 PLAIN_CONTRAST = 0.3  # colour distance to what lies under a shape at which its outline is drawn at the tolerance asked
@@ -88,11 +90,11 @@ def add_outlines(
     from layervec import curves
 
     known = len(plan.outlines)
-    masks = Regions(tree, plan, pixels)
+    masks = Regions(tree, plan, pixels if tree.flat is None else tree.flat)
     looseness = _looseness(nest(tree, plan.nodes), plan.paints)
-    speck = SPECK_AREA * grain(*tree.labels.shape)
+    speck = np.where(content(tree)[plan.nodes], LEAST_SPECK, SPECK_AREA * grain(*tree.labels.shape))
     fitted = pool.each(
-        lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], speck), range(known, len(plan)), threads
+        lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], speck[i]), range(known, len(plan)), threads
     )
     kept = [i for i in range(len(plan)) if i < known or fitted[i - known].contours]
     return replace(plan, outlines=(*plan.outlines, *fitted)).only(np.array(kept, dtype=np.int64))

@@ -19,6 +19,7 @@ from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 LEAST_DRAWN = 2.0  # the same in drawn art, where what is worth less are fringes and specks (docs/log.md)
+LEAST_OF_SEEN = 0.02  # the same for what is content for certain
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
 BAND_WORTH = 0.25  # factor on what a part of a soft ramp gains that is drawn with a gradient as a whole
 BASE_WORTH = 0.5  # factor on what a region of several plain zones gains, as they are drawn over it
@@ -72,6 +73,7 @@ class Chooser:
                 # Its outline is drawn already: what shows through would add to it rather than replace it.
                 span = np.arange(node, int(tree.last[node]))
                 self._may[span] &= self._paints.opaque(span)
+        self._seen = seen(tree)
         self._hold_together()
         self._remains = np.zeros(len(tree))  # error that the paint of a node was found to leave; 0 if not known
         self._tried = np.zeros((len(tree), pixels.shape[2]))  # the colour of that paint
@@ -103,9 +105,11 @@ class Chooser:
         """
         while True:
             node = int(np.argmax(self.gain))
+            if self.gain[node] <= least_gain:
+                node = int(np.argmax(np.where(self._seen, self.gain, 0.0)))
+                if self.gain[node] <= LEAST_OF_SEEN:
+                    return False
             gain = self.gain[node]
-            if gain <= least_gain:
-                return False
             coat = self._paints.best(node)
             if coat.clear:  # most of it is, whatever its mean
                 self._may[node], self.gain[node] = False, 0.0
@@ -146,9 +150,17 @@ class Chooser:
     def _reprice(self, nodes: Int64) -> None:
         area = self._shown.sums.area[nodes]
         least_area = min(LEAST_AREA * self._grain, self._shown.area[0])  # a tiny picture has a shape as well
-        may = (area >= least_area) & ~self._shown.painted[nodes] & self._may[nodes]
+        least_area = np.where(self._seen[nodes], 0.0, least_area)
+        may = (area > 0.0) & (area >= least_area) & ~self._shown.painted[nodes] & self._may[nodes]
         left = np.maximum(self._paints.least_error(nodes), self._remains[nodes])
         self.gain[nodes] = np.where(may, self._worth[nodes] * (self._shown.sums.error[nodes] - left), 0.0)
+
+
+def seen(tree: RegionTree) -> Bool:
+    """Tell which nodes of drawn art are content, however small: plain zones, which are above the threshold of sight,
+    and what stands for them: bool [m].
+    """
+    return tree.stands >= 0 if len(tree.stands) else np.zeros(len(tree), dtype=bool)
 
 
 def least_gain(tree: RegionTree) -> float:

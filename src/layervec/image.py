@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from layervec import decode
 from layervec.errors import InputError
 from layervec.files import reason, write_atomic
-from layervec.types import Float32, Raster
+from layervec.types import Float32, Int64, Raster
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Source: TypeAlias = "str | os.PathLike[str] | bytes | File | Image | NDArray[Any]"
 MAX_BYTES = 1 << 30  # largest file that is read; a raw picture of decode.MAX_PIXELS in RGB has half of that
 RANGE_SLACK = 1e-4  # how far floats may leave 0..1 before they are refused; rounding errors stay below
+MOST_COLOURS = 64  # frequent colours that are kept of a picture
+LEAST_PIXELS = 8  # of a frequent colour, among those counted
+MOST_COUNTED = 1 << 21  # px; of larger pictures only some rows are counted
 LEAST_ALPHA = 1e-6  # below this, a premultiplied colour is only rounding noise
 
 
@@ -36,13 +39,15 @@ LEAST_ALPHA = 1e-6  # below this, a premultiplied colour is only rounding noise
 class Picture:
     """A picture as opened: its pixels, perhaps shrunk, and what is worth knowing of its source.
 
-    width, height: the source's size in pixels, upright. sha256: see `source_hash`.
+    width, height: the source's size in pixels, upright. sha256: see `source_hash`. colours: straight RGBA in 0..1, float32
+    [n, 4], the source's most frequent ones, at most MOST_COLOURS, each of LEAST_PIXELS at least.
     """
 
     raster: Raster
     width: int
     height: int
     sha256: str
+    colours: Float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +76,9 @@ def open_picture(source: Source, longest: int | None = None) -> Picture:
     if isinstance(source, np.ndarray):
         _check_array(source, name)
         height, width = source.shape[:2]
-        return Picture(
-            Raster(_gather(_array_bands(source), width, height, longest)), width, height, source_hash(source)
-        )
+        tally = _Tally(width, height)
+        pixels = _gather(tally.watched(_array_bands(source)), width, height, longest)
+        return Picture(Raster(pixels), width, height, source_hash(source), tally.colours())
     if _is_pillow(source):
         image, sha256 = decode.finish(source, name), source_hash(source)
     else:
@@ -81,9 +86,10 @@ def open_picture(source: Source, longest: int | None = None) -> Picture:
         image, sha256 = decode.open_image(data, name), hashlib.sha256(data).hexdigest()
         del data
     turn = decode.orientation(image)
-    pixels = _gather(decode.bands(image, name), image.width, image.height, longest)
+    tally = _Tally(image.width, image.height)
+    pixels = _gather(tally.watched(decode.bands(image, name)), image.width, image.height, longest)
     width, height = image.size if turn < 5 else image.size[::-1]
-    return Picture(Raster(decode.upright(pixels, turn)), width, height, sha256)
+    return Picture(Raster(decode.upright(pixels, turn)), width, height, sha256, tally.colours())
 
 
 def source_hash(source: Source) -> str:
@@ -247,6 +253,36 @@ def _gather(bands: Iterator[Float32], width: int, height: int, longest: int | No
         joined[top : top + len(band)] = band
         top += len(band)
     return straight(_scaled(joined, *size)) if shrinks else joined
+
+
+class _Tally:
+    """Counts the colours of a picture, in 8 bits a channel, while its bands pass by."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._every = -(-width * height // MOST_COUNTED)  # rows
+        self._codes: list[NDArray[np.uint32]] = []
+        self._counts: list[Int64] = []
+        self._top = 0
+
+    def watched(self, bands: Iterator[Float32]) -> Iterator[Float32]:
+        """Yield the bands, straight RGBA [rows, w, 4], counting their colours."""
+        for band in bands:
+            some = band[-self._top % self._every :: self._every]
+            self._top += len(band)
+            levels = np.rint(some.reshape(-1, 4) * 255.0).astype(np.uint8)
+            levels[levels[:, 3] == 0] = 0  # what is behind transparent pixels never shows
+            codes, counts = np.unique(levels.view(np.uint32), return_counts=True)
+            self._codes.append(codes)
+            self._counts.append(counts)
+            yield band
+
+    def colours(self) -> Float32:
+        """Return the most frequent ones, straight RGBA: float32 [n, 4]."""
+        codes, where = np.unique(np.concatenate(self._codes), return_inverse=True)
+        counts = np.bincount(where, np.concatenate(self._counts))
+        order = np.argsort(-counts, kind="stable")[:MOST_COLOURS]
+        frequent = codes[order[counts[order] >= LEAST_PIXELS]]
+        return (frequent.view(np.uint8).reshape(-1, 4) / 255.0).astype(np.float32)
 
 
 def _scaled(pixels: Float32, width: int, height: int) -> Float32:

@@ -20,6 +20,7 @@ from layervec.tree import ANY, THING, fringes
 from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 FRINGE_WEIGHT = 0.1  # of a pixel that mixes two colours, in all sums
+MIXED = 0.02  # of a channel; a pixel that is farther from its sharp colour mixes two
 LEAST_AREA = 6.0  # px; a shape that shows less than this is noise or a fringe, not a thing
 MOST_TRIED = 8  # of the plain zones in a region, the largest, whose paints are tried for it
 EVEN = 2.5 / 255  # standard deviation of a zone, rim and all, that is one colour
@@ -77,7 +78,9 @@ class Paints:
     ) -> None:
         """Start with nothing painted; arguments as in `choose.Chooser`."""
         weight = np.ones(pixels.shape[:2], dtype=np.float32)
-        if drawn is None:
+        if tree.flat is not None:
+            pixels, weight = tree.flat, _sharp_weight(tree.flat, pixels, drawn)
+        elif drawn is None:
             weight[fringes(pixels)] = FRINGE_WEIGHT
         self._tree = tree
         self._gradient_price = gradient_price
@@ -153,7 +156,11 @@ class Paints:
         """The paint of a plain zone, whatever lies on it."""
         last = int(self._tree.last[zone])
         leaves = self.shown.leaves(np.arange(zone, last))
-        colour = self._main_colour(leaves)
+        colour = self._tree.inks[zone] if len(self._tree.inks) else np.array([np.nan])
+        if np.isnan(colour).any():
+            colour = self._main_colour(leaves)
+        elif self._palette is not None:
+            colour = self._palette.snapped(colour[None])[0]
         flat = self._left(leaves, colour, None).sum()
         if flat < self._gradient_price or not self._may_shade(colour):
             return colour, None
@@ -222,6 +229,15 @@ def _zone_ramp(inside: Bool, pixels: Float32, weight: Float32) -> tuple[Ramps, F
     colours, weights = pixels[inside][:, :3].astype(np.float64), weight[inside].astype(np.float64)
     ramp = gradients.fit(places, colours, weights)
     return ramp, weights * ((colours - ramps.colours_at(ramp, 0, places)) ** 2).sum(axis=1)
+
+
+def _sharp_weight(flat: Float32, pixels: Float32, drawn: Float32 | None) -> Float32:
+    """Weigh the pixels of drawn art whose details and borders are sharp: [h, w].
+
+    Against a drawing, which is not, those that mix two colours count for little.
+    """
+    mixed = np.abs(flat - pixels).max(axis=2) > MIXED if drawn is not None else np.zeros(flat.shape[:2], bool)
+    return np.where(mixed, np.float32(FRINGE_WEIGHT), np.float32(1.0))
 
 
 def _opaque(colours: Float64) -> Bool:

@@ -145,7 +145,11 @@ def _by_regions(
         seen = clean.cleaned(raster, threads=threads) if settings.preset == "art" else raster
         raster = seen if settings.preset == "art" and clean.dithered(raster) else raster
         drawn, shaded = DRAWN.get(settings.preset), settings.gradients != "off"
-        regions = done(tree.build(seen, coarser, masks=masks, drawn=drawn, shaded=shaded, threads=threads))
+        regions = done(
+            tree.build(
+                seen, coarser, masks=masks, drawn=drawn, shaded=shaded, colours=picture.colours, threads=threads
+            )
+        )
         done.kind = "art" if len(regions.stands) else "photo"
     pixels = _fitted(raster)
     if settings.colors != "any":

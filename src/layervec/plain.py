@@ -16,12 +16,11 @@ import numpy as np
 from layervec.masks import boxes, holes
 from layervec.objects import Nested
 from layervec.types import Bool, Int32, Int64
-from layervec.zones import MOST_ZONES, Zones
+from layervec.zones import ALIKE, MOST_ZONES, Zones
 
 LEAST_SHARE = 0.9  # of the canvas that zones cover, below which a picture is not drawn art
 GROUND_SHARE = 0.3  # of the canvas border; the zone that takes most of it is the ground if it takes as much
 CLEAR = 0.04  # alpha of a zone that is no paint at all
-ALIKE = 2 / 255  # most difference of a channel between pieces of one shape
 SAME_SIDES = 1.6  # most ratio of the sides of their bounding boxes
 SMALL = 0.0015  # of the canvas; pieces as small are alike whatever their form
 FIRST_ROOM = 64  # sets; twice as much when it is full
@@ -35,12 +34,14 @@ class Structure:
     zones: k tuples, for each set the sets of the zones whose paint it takes: itself for a zone alone, a zone for one
     with what it encloses, all pieces for one of several; empty where nothing is known. shapes: bool [k], False for what
     lies on a zone, all of it, which is no shape. ground: the set of the zone that everything lies on, -1 for none.
+    alone: int64 [zones], the set of each zone alone.
     """
 
     nested: Nested
     zones: tuple[tuple[int, ...], ...]
     shapes: Bool
     ground: int
+    alone: Int64
 
 
 def made_of(zones: Zones) -> bool:
@@ -109,7 +110,8 @@ class _Sets:
             return np.ones(self.count, dtype=bool)
         atoms = self._alone(i)
         part = self.atoms[self._window(i)]
-        atoms[part[holes(part == i)]] = True
+        inside = np.bincount(part[holes(part == i)], minlength=self.count)
+        atoms |= (inside > 0) & (inside == self._area)  # what reaches out by a corner is not enclosed
         # A zone may not run on under what shows nothing but the canvas.
         return self._alone(i) if self._clear[atoms[: len(self._zones)]].any() else atoms
 
@@ -245,7 +247,7 @@ class _Sets:
         taken = tuple(tuple(int(place[zone]) for zone in self.sets[i].zones) for i in order)
         shapes = np.array([self.sets[i].shape for i in order])
         nested = Nested(atoms[:, atom], _parents(atoms), order)
-        return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1)
+        return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1, place)
 
 
 def _parents(sets: Bool) -> Int64:

@@ -16,14 +16,15 @@ import numpy as np
 from layervec import palette as palettes
 from layervec import ramps, ranges, slivers, stops
 from layervec.arrange import Plan, add_outlines, seen, stack
-from layervec.choose import LEAST_GAIN, Chooser
+from layervec import choose
+from layervec.choose import LEAST_GAIN, LEAST_OF_SEEN, Chooser
 from layervec.choose import worth as factors
 from layervec.digits import Grid, shortened
 from layervec.economy import drop_nodes
 from layervec.grain import grain
 from layervec.mend import mended
 from layervec.optimize import STEP, Fit, Structure, optimize, solve_colours
-from layervec.paints import as_paints, as_ramps
+from layervec.paints import CLEAR, as_paints, as_ramps
 from layervec.palette import Palette
 from layervec.ranks import rank
 from layervec.regular import regular
@@ -47,6 +48,7 @@ PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follo
 SEAMS = 0.0012  # of the pixels beside borders may be seams in the end
 SEAMS_BEFORE = 0.001  # the same before the fits that write coordinates shorter, which open some again
 SLIVER_SHARE = 0.4  # of a node's price that a node must save where a sliver has just been mended
+SAME_COLOUR = 1e-3  # of a channel
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
@@ -150,6 +152,9 @@ class _Run:
         self.steps = max(1, steps)
         self.grain = grain(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
+        self._content = choose.seen(tree)
+        inks = tree.inks[~np.isnan(tree.inks).any(axis=1)] if self.drawn else tree.inks.reshape(0, 3)
+        self._inks = as_paints(list(np.unique(inks[(inks[:, -1] > CLEAR) | (inks.shape[1] == 3)], axis=0)))
         self.shaded = bool(np.isfinite(gradient_price)) and not self.drawn
         self.node_price = self.grain * (NODE_PRICE_DRAWN if self.drawn else NODE_PRICE)
         self.done = 0
@@ -200,7 +205,7 @@ class _Run:
             optimize,
             target=self.target,
             subsets=None if self.drawn else self._subsets(order),
-            fixed=self._hidden(plan)[order] if self.drawn else None,
+            fixed=(self._hidden(plan) | self._exact(plan))[order] if self.drawn else None,
             within=self._within(plan, order),
             simpler=self._simpler(order),
             threads=self.threads,
@@ -211,6 +216,10 @@ class _Run:
         area = node_sums(self.tree, np.ones(self.tree.labels.shape, dtype=np.float32))[plan.nodes, 0]
         shown = np.bincount(seen(self.tree, plan.nodes).ravel() + 1, minlength=len(plan) + 1)[1:]
         return np.asarray(shown < HIDDEN_SHARE * area)
+
+    def _exact(self, plan: Plan) -> Bool:
+        """Tell which shapes have the exact colour of a plain zone: bool [k]."""
+        return np.asarray((np.abs(plan.paints[:, None] - self._inks).max(axis=2) < SAME_COLOUR).any(axis=1))
 
     def _within(self, plan: Plan, order: Int64) -> Float32 | None:
         """Between which colours gradients may run, for shapes laid out in this order; None for any."""
@@ -411,6 +420,8 @@ class _Run:
             simpler = raster.survey(fit.only(shown).scene(), self.target, threads=self.threads).removal
             worth[ranks] += weight * np.maximum(simpler, 0.0)  # harm to a simpler drawing is no reason to go
         worth *= factors(self.tree)[plan.nodes]
+        content = self._content[plan.nodes] & (worth > LEAST_OF_SEEN)
+        worth[content] = np.maximum(worth[content], self.least_gain)
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
 

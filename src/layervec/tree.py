@@ -36,6 +36,7 @@ def build(
     masks: Sequence[Mask] = (),
     shaded: bool = False,
     drawn: bool | None = None,
+    colours: Float32 | None = None,
     threads: int | None = None,
 ) -> RegionTree:
     """Return the region tree of a picture.
@@ -44,7 +45,8 @@ def build(
     masks: of its size; each one becomes a node, as far as masks do not contradict each other (`objects.nest`). drawn:
     whether the picture is drawn art, whose plain zones become nodes, too; None to find out. Masks say more than zones.
     shaded: regions may be filled with gradients, so the bands of a ramp belong together; not so with masks or in
-    drawn art, where zones say as much.
+    drawn art, where zones say as much. colours: straight RGBA [n, 4], exact ones that the picture has most of, which
+    thin details of drawn art are likely to have, too.
     """
     from layervec import tree_kernels as kernels
 
@@ -54,8 +56,8 @@ def build(
     if masks:
         return _with_objects(features, labels.reshape(h, w), masks)
     labels = labels.reshape(h, w)
-    own = features[:, : 3 if raster.opaque else 4].reshape(h, w, -1)
-    art = None if drawn is False else _as_drawn(features, labels, own, sure=drawn is True)
+    own = np.ascontiguousarray(features[:, : 3 if raster.opaque else 4].reshape(h, w, -1))
+    art = None if drawn is False else _as_drawn(features, labels, own, _picture(raster), colours, sure=drawn is True)
     if art is not None:
         return art
     places = _places(features, labels) if shaded else None
@@ -107,17 +109,28 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
 
 
-def _as_drawn(features: Float32, labels: Int32, pixels: Float32, *, sure: bool) -> RegionTree | None:
+def _picture(raster: Raster) -> Float32:
+    """Return what is drawn: premultiplied RGBA, or RGB alone where nothing is transparent: float32 [h, w, 3 or 4]."""
+    pixels = premultiplied(raster)
+    return np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
+
+
+def _as_drawn(
+    features: Float32, labels: Int32, sharp: Float32, pixels: Float32, colours: Float32 | None, *, sure: bool
+) -> RegionTree | None:
     """Build the tree over leaves int32 [h, w] so that plain zones and what they make up are nodes.
 
     None where the picture does not look like drawn art, unless that is sure, and where it has no plain zones.
-    features: [h * w, f]. pixels: [h, w, c], without fringes.
+    features: [h * w, f]. pixels: premultiplied [h, w, c]; sharp: the same without fringes. colours: as in `build`.
     """
     from layervec import tree_kernels as kernels
 
-    if not sure and not plain_zones.calm(pixels):
+    if not sure and not plain_zones.calm(sharp):
         return None
-    found = plain_zones.find(pixels)
+    channels = pixels.shape[2]
+    known = np.empty((0, 4), np.float32) if colours is None else colours
+    known = np.concatenate([known[:, :3] * known[:, 3:], known[:, 3:]], axis=1)[:, :channels]
+    found = plain_zones.find(sharp, pixels, known)
     if not (len(found) if sure else plain.made_of(found)):
         return None
     labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
@@ -125,7 +138,13 @@ def _as_drawn(features: Float32, labels: Int32, pixels: Float32, *, sure: bool) 
     children, cost, nodes = objects.merge(order.nested, *_leaves(features, labels))
     number, parent, last, costs = _numbered(children, cost)
     stands = _stands(order, number[nodes].astype(np.int64), parent)
-    return RegionTree(number[labels], parent, last, costs, stands=stands)
+    inks = np.full((len(parent), channels), np.nan)
+    inside = (found.labels >= 0) & np.append(found.solid, False)[found.labels]
+    inks[number[nodes[order.alone]]] = np.where(found.solid[:, None], found.colours, np.nan)
+    flat = np.where(inside[..., None], np.append(found.colours, np.zeros((1, channels)), axis=0)[found.labels], sharp)
+    return RegionTree(
+        number[labels], parent, last, costs, stands=stands, inks=inks, flat=np.ascontiguousarray(flat, np.float32)
+    )
 
 
 def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:

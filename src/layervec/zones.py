@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec import details
 from layervec.grain import grain
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
+EXACT_SHARE = 0.5  # of a zone's pixels that have just one colour, from which on it is the zone's
+ALIKE = 2 / 255  # most difference of a channel between parts of one colour
 LEAST_ZONE = 16  # px; less is a detail, not a zone
 LEAST_CORE = 0.2  # of a zone, away from its border; what has less is a line, whose tone changes along it
 MOST_ZONES = 300  # only the largest are returned; a picture with as many is no drawn art
@@ -31,23 +34,80 @@ MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones a
 class Zones:
     """labels: int32 [h, w], which zone each pixel is of, -1 for none.
 
-    colours: [k, c], means, without the rims that zones have grown. solid: bool [k], those of one colour.
+    colours: [k, c], exact where most pixels have just one, else means, without the rims that zones have grown. solid:
+    bool [k], those of one colour. details: bool [k], thin lines, dots and letters (details.py).
     """
 
     labels: Int32
     colours: Float64
     solid: Bool
+    details: Bool
 
     def __len__(self) -> int:
         return len(self.solid)
 
 
-def find(pixels: Float32) -> Zones:
-    """Return the plain zones of a picture without fringes, the largest first. pixels: premultiplied [h, w, c]."""
-    h, w, channels = pixels.shape
-    flat = np.ascontiguousarray(pixels.reshape(h * w, channels))
-    labels, solid = _largest(*_by_steps(flat, w))
-    return Zones(_grown(labels.reshape(h, w), pixels), _means(labels, flat, len(solid)), solid)
+def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
+    """Return the plain zones of a picture, the largest first.
+
+    pixels: premultiplied [h, w, c]; sharp: the same without fringes. known: [n, c], its most frequent exact colours.
+    """
+    h, w, channels = sharp.shape
+    flat = np.ascontiguousarray(sharp.reshape(h * w, channels))
+    inside, solid = _by_steps(flat, w)
+    inside = inside.reshape(h, w)
+    colours = _colours(inside.ravel(), flat, len(solid))
+    grown = _grown(inside, sharp)
+    found = details.find(pixels, inside, sharp, grown, _likely(known, colours, solid))
+    return _joined(Zones(grown, colours, solid, np.zeros(len(solid), bool)), found)
+
+
+def _likely(known: Float32, colours: Float64, solid: Bool) -> Float32:
+    """Colours that details probably have: the picture's most frequent ones, then those of zones: [n, c]."""
+    likely = list(known)
+    for colour in colours[solid][: details.MOST_INKS]:
+        if all(np.abs(other - colour).max() > details.EXACT for other in likely):
+            likely.append(colour.astype(np.float32))
+    return np.array(likely, np.float32).reshape(-1, colours.shape[1])
+
+
+def _joined(zones: Zones, found: details.Details) -> Zones:
+    """Add details as zones; what touches in one colour is one, and small pieces of one colour where there are many."""
+    import cv2
+
+    labels = np.where(zones.labels >= 0, zones.labels, found.home).astype(np.int32)
+    names, colours = [np.arange(len(zones))], [zones.colours]
+    for k, ink in enumerate(found.inks):
+        count, parts = cv2.connectedComponents((found.labels == k).astype(np.uint8), connectivity=8)
+        if count < 2:
+            continue
+        first = sum(map(len, names))
+        inside = parts > 0
+        labels[inside] = first + parts[inside] - 1
+        names.append(first + np.arange(count - 1))
+        colours.append(np.tile(ink, (count - 1, 1)))
+    every = np.concatenate(colours)
+    solid = np.concatenate([zones.solid, np.ones(len(every) - len(zones), bool)])
+    fine = np.arange(len(every)) >= len(zones)
+    one = _touching(labels, every, solid, fine)
+    return _largest(Zones(labels, every, solid, fine), one)
+
+
+def _touching(labels: Int32, colours: Float64, solid: Bool, fine: Bool) -> Int64:
+    """Return for each zone the first one of its colour that it hangs together with, by sides or corners: int64 [k]."""
+    pairs = []
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = labels[: labels.shape[0] - dy, max(0, -dx) : labels.shape[1] - max(0, dx)]
+        there = labels[dy:, max(0, dx) : labels.shape[1] + min(0, dx)]
+        meet = (here != there) & (here >= 0) & (there >= 0)
+        pairs.append(np.stack([here[meet], there[meet]], axis=1))
+    ends = np.unique(np.concatenate(pairs), axis=0)
+    alike = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= ALIKE) & solid[ends].all(axis=1)
+    from layervec import tree_kernels as kernels
+
+    ends = ends[alike & fine[ends].any(axis=1)]
+    part = kernels.components(np.ascontiguousarray(ends, np.int32), len(colours))
+    return np.unique(part, return_index=True)[1][np.unique(part, return_inverse=True)[1]].astype(np.int64)
 
 
 def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
@@ -66,13 +126,16 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
     return labels, solid
 
 
-def _largest(labels: Int32, solid: Bool) -> tuple[Int32, Bool]:
-    """Return the same with the largest MOST_ZONES alone, in order of size."""
-    area = np.bincount(labels + 1, minlength=len(solid) + 1)[1:]
-    order = np.argsort(-area, kind="stable")[:MOST_ZONES]
-    names = np.full(len(solid) + 1, -1, dtype=np.int32)  # the last is that of no zone
+def _largest(zones: Zones, one: Int64) -> Zones:
+    """Return the zones with those joined that `one` names alike, the largest MOST_ZONES alone, in order of size."""
+    count = len(zones)
+    area = np.bincount(np.where(zones.labels >= 0, one[zones.labels], count).ravel(), minlength=count + 1)[:count]
+    order = np.argsort(-area, kind="stable")
+    order = order[area[order] > 0][:MOST_ZONES]
+    names = np.full(count + 1, -1, np.int32)
     names[order] = np.arange(len(order))
-    return names[labels], solid[order]
+    names[:count] = names[one]  # the last is that of no zone
+    return Zones(names[zones.labels], zones.colours[order], zones.solid[order], zones.details[order])
 
 
 def calm(pixels: Float32) -> bool:
@@ -104,6 +167,21 @@ def _cores(pieces: Int32) -> Int32:
         rim = pieces[here] != pieces[there]
         found[here][rim] = -1
         found[there][rim] = -1
+    return found
+
+
+def _colours(labels: Int32, flat: Float32, count: int) -> Float64:
+    """Return the colour of each label, that of half of its pixels or more, else their mean: float64 [count, c]."""
+    found = _means(labels, flat, count)
+    inside = np.flatnonzero(labels >= 0)
+    levels = np.rint(flat[inside] * 255).astype(np.int64)
+    code = labels[inside].astype(np.int64)
+    for column in levels.T:
+        code = code * 256 + column
+    codes, first, number = np.unique(code, return_index=True, return_counts=True)
+    owner = labels[inside[first]]
+    most = number >= EXACT_SHARE * np.bincount(labels[inside], minlength=count)[owner]
+    found[owner[most]] = levels[first[most]] / 255
     return found
 
 
