@@ -86,7 +86,9 @@ class Chooser:
         area = self._shown.area
         for zone, (_, shade) in self._paints.zones.items():
             inside = np.s_[zone + 1 : int(self.tree.last[zone])]
-            if self._paints.even(zone):
+            if not np.isnan(self.tree.inks[zone]).any():
+                self._may[inside] = False
+            elif self._paints.even(zone):
                 self._may[inside] &= area[inside] <= LARGEST_PART * area[zone]
             if shade is not None:
                 self._worth[inside] *= BAND_WORTH
@@ -115,7 +117,8 @@ class Chooser:
                 self._may[node], self.gain[node] = False, 0.0
                 continue
             self._remains[node], self._tried[node] = coat.error.sum(), coat.colour
-            self.gain[node] = self._worth[node] * (self._shown.sums.error[node] - self._remains[node])
+            saved = self._shown.sums.error[node] - self._remains[node]
+            self.gain[node] = self._worth[node] * max(saved, self._own_gain(np.array([node]))[0])
             if self.gain[node] >= gain * (1 - ROUNDING):
                 self._lay(node, coat)
                 return True
@@ -153,7 +156,17 @@ class Chooser:
         least_area = np.where(self._seen[nodes], 0.0, least_area)
         may = (area > 0.0) & (area >= least_area) & ~self._shown.painted[nodes] & self._may[nodes]
         left = np.maximum(self._paints.least_error(nodes), self._remains[nodes])
-        self.gain[nodes] = np.where(may, self._worth[nodes] * (self._shown.sums.error[nodes] - left), 0.0)
+        saved = np.maximum(self._shown.sums.error[nodes] - left, self._own_gain(nodes))
+        self.gain[nodes] = np.where(may, self._worth[nodes] * saved, 0.0)
+
+    def _own_gain(self, nodes: Int64) -> Float64:
+        """Return the error that nodes save where the plain zone that they stand for shows: [n], 0 for all others.
+
+        A ring gains nothing as a disc as long as what it encloses is not painted on it, but that comes next.
+        """
+        zone = self.tree.stands[nodes] if len(self.tree.stands) else np.full(len(nodes), ANY, dtype=np.int64)
+        own = np.maximum(zone, 0)
+        return np.where(zone >= 0, self._shown.sums.error[own] - self._paints.least_error(own), 0.0)
 
 
 def seen(tree: RegionTree) -> Bool:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec.masks import grown as grow
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 REACH = 6.0  # px; ground farther away than this says nothing about a pixel
+RIM = 2  # px around details that antialiasing may have mixed with their ground
 LEAST_CONTRAST = 0.04  # Euclidean, channels 0..1, between ground and ink
 NEAR, SLOPE = 0.02, 0.06  # how far off the straight way a mixture may be, and by how much more with its contrast
 NEARLY = 2.0  # times as far off a pixel may be once its ink is known; it may mix three colours
@@ -53,9 +55,9 @@ def find(pixels: Float32, zones: Int32, sharp: Float32, grown: Int32, known: Flo
     pixels: premultiplied [h, w, c], as they are; sharp: the same without antialiasing. zones: int32 [h, w], the plain
     zone of each pixel, -1 for none; grown: the same with antialiased rims. known: [n, c], colours that are likely inks.
     """
-    rest = grown < 0
+    rest = _with_rims(grown < 0, pixels, sharp)
     labels, home = np.full(zones.shape, -1, np.int32), np.full(zones.shape, -1, np.int32)
-    near, distance = _nearest(zones >= 0)
+    near, distance = _nearest((zones >= 0) & ~rest)
     spots = np.flatnonzero(rest & (distance <= REACH))
     if not len(spots):
         return Details(labels, home, np.empty((0, pixels.shape[2])))
@@ -67,6 +69,17 @@ def find(pixels: Float32, zones: Int32, sharp: Float32, grown: Int32, known: Flo
     faint = mixes.faint
     home.flat[spots[faint]] = zones.flat[near.flat[spots[faint]]]
     return Details(labels, home, inks)
+
+
+def _with_rims(rest: Bool, pixels: Float32, sharp: Float32) -> Bool:
+    """Return pixels of no zone and those around them that are antialiased: bool [h, w].
+
+    Where a line of one pixel runs from one row to the next, its pixels look like those of an edge.
+    """
+    mixed = np.abs(pixels - sharp).max(axis=2) > LEAST_CONTRAST
+    for _ in range(RIM):
+        rest = rest | (mixed & grow(rest, 1))
+    return rest
 
 
 def _nearest(known: Bool) -> tuple[Int64, Float32]:

@@ -38,7 +38,7 @@ def drop_nodes(
     fit: Fit,
     width: int,
     height: int,
-    price: float,
+    price: float | Float64,
     *,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     moving: Bool | None = None,
@@ -46,7 +46,7 @@ def drop_nodes(
 ) -> Fit:
     """Return the fit with fewer nodes: without those whose loss is expected to cost less than `price` squared error.
 
-    width, height: canvas, px. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each,
+    width, height: canvas, px. price: the same for all shapes or [k], one each. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each,
     so that borders which only a simpler version of the drawing shows keep their form as well. moving: bool [k], the
     shapes that may lose nodes (all by default). Nodes on the canvas border stay.
     """
@@ -57,8 +57,10 @@ def drop_nodes(
     stiffness = over_subsets(fit, sizes, subsets, lambda part, probes: _stiffness(part, width, height, probes, threads))
     own = np.concatenate([np.full(size, moving is None or moving[i]) for i, size in enumerate(sizes)])
     segments = _Segments.of([fit.outlines[i] for i in changed], stiffness[own])
-    segments.thin(price, width, height)
-    segments.straighten(LINE_SHARE * price)
+    prices = np.broadcast_to(price, len(fit.outlines))
+    of_contours = np.repeat(prices[changed], [fit.outlines[i].contours for i in changed])
+    segments.thin(of_contours, width, height)
+    segments.straighten(LINE_SHARE * of_contours)
     thinned = dict(zip(changed, segments.outlines(), strict=True))
     return replace(fit, outlines=tuple(thinned.get(i, outline) for i, outline in enumerate(fit.outlines)))
 
@@ -173,8 +175,11 @@ class _Segments:
             found.append(Outline(points, 3 * (ends[first : last + 1] - begin), self.straight[begin:end]))
         return tuple(found)
 
-    def thin(self, price: float, width: int, height: int) -> None:
-        """Merge the cheapest pairs of neighbouring segments, no two that touch, until none is cheap enough."""
+    def thin(self, price: Float64, width: int, height: int) -> None:
+        """Merge the cheapest pairs of neighbouring segments, no two that touch, until none is cheap enough.
+
+        price: [contours].
+        """
         merged, lines = np.empty_like(self.cubics), np.zeros(len(self.cubics), dtype=bool)
         cost = np.full(len(self.cubics), np.inf)
         stale = np.ones(len(self.cubics), dtype=bool)  # the node before a segment, when either of its segments is new
@@ -213,12 +218,12 @@ class _Segments:
         before[first] = np.append(first[1:], len(self.contour)) - 1
         return before
 
-    def _cheapest(self, cost: Float64, before: Int64, price: float) -> Int64:
+    def _cheapest(self, cost: Float64, before: Int64, price: Float64) -> Int64:
         """Nodes to drop at one time, by the segments that they begin."""
         spare = np.bincount(self.contour) - FEWEST_SEGMENTS
         taken = np.zeros(len(cost), dtype=bool)  # segments that are part of a merge already
         drop = []
-        cheap = np.flatnonzero(cost <= price)
+        cheap = np.flatnonzero(cost <= price[self.contour])
         for node in cheap[np.argsort(cost[cheap], kind="stable")]:
             contour = self.contour[node]
             if spare[contour] > 0 and not taken[node] and not taken[before[node]]:
@@ -227,8 +232,8 @@ class _Segments:
                 drop.append(node)
         return np.array(drop, dtype=np.int64)
 
-    def straighten(self, price: float) -> None:
-        """Make lines of cubics where that costs less than `price`."""
+    def straighten(self, price: Float64) -> None:
+        """Make lines of cubics where that costs less than `price`, [contours]."""
         u = np.linspace(0, 1, SAMPLES + 1)[1:]
         start, chord = self.cubics[:, :1], self.cubics[:, 3:] - self.cubics[:, :1]
         points = np.einsum("sp,npc->nsc", _bernstein(u), self.cubics)
@@ -236,7 +241,7 @@ class _Segments:
         along = ((points - start) * chord).sum(axis=2) / np.maximum((chord**2).sum(axis=2), 1e-9)
         off = ((start + np.clip(along, 0, 1)[..., None] * chord - points) ** 2).sum(axis=2)
         cost = _cost(off, steps) * self.stiffness
-        self.straight = self.straight | ((cost < price) & (off.max(axis=1) < MOST_SAG**2))
+        self.straight = self.straight | ((cost < price[self.contour]) & (off.max(axis=1) < MOST_SAG**2))
         lines = self.straight
         self.cubics[lines, 1] = (start + chord / 3)[lines, 0]
         self.cubics[lines, 2] = (start + chord * (2 / 3))[lines, 0]

@@ -13,10 +13,10 @@ from functools import partial
 
 import numpy as np
 
+from layervec import choose, curves
 from layervec import palette as palettes
 from layervec import ramps, ranges, slivers, stops
 from layervec.arrange import Plan, add_outlines, seen, stack
-from layervec import choose
 from layervec.choose import LEAST_GAIN, LEAST_OF_SEEN, Chooser
 from layervec.choose import worth as factors
 from layervec.digits import Grid, shortened
@@ -48,6 +48,8 @@ PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follo
 SEAMS = 0.0012  # of the pixels beside borders may be seams in the end
 SEAMS_BEFORE = 0.001  # the same before the fits that write coordinates shorter, which open some again
 SLIVER_SHARE = 0.4  # of a node's price that a node must save where a sliver has just been mended
+THICK = 6.0  # px; in thinner shapes of drawn art a node costs less in proportion
+THINNEST_SHARE = 0.1  # of its price that a node costs at least
 SAME_COLOUR = 1e-3  # of a channel
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
@@ -264,9 +266,16 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = [*_weighted(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
-            return drop_nodes(fit, width, height, self.node_price, subsets=subsets, threads=self.threads)
+            return drop_nodes(fit, width, height, self._prices(fit), subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
+
+    def _prices(self, fit: Fit) -> float | Float64:
+        """What a node must save in each shape: less in thin ones of drawn art, where no node can save much."""
+        if not self.drawn:
+            return self.node_price
+        thickness = np.array([curves.thickness(outline) for outline in fit.outlines])
+        return self.node_price * np.clip(thickness / THICK, THINNEST_SHARE, 1.0)
 
     def shortened(self, plan: Plan, grid: Grid, passes: int, steps: int) -> Plan:
         """Write coordinates shorter, more of them in each pass, while those left move to make up for it."""

@@ -28,10 +28,12 @@ __all__ = [
     "signed_area",
     "simplify",
     "straighten",
+    "thickness",
 ]
 
 CROSSING_TOLERANCE = 0.05  # px; how finely outlines are flattened before crossings are counted
 DEVIATION_TOLERANCE = 0.02  # px; ... and before deviations are measured
+THICKNESS_TOLERANCE = 0.1  # px; ... and before the length of a border is measured
 MOST_CHORDS = 4096  # chords of one flattened segment, whatever the tolerance
 
 
@@ -141,6 +143,13 @@ def chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Floa
     end = np.concatenate([start[1:], start[:1]])
     end[first + counts - 1] = start[first[following]]
     return start, end, segment
+
+
+def thickness(outline: Outline) -> float:
+    """Return twice the area over the length of the border, px: about the width of a line, half that of a disc."""
+    rings = flatten(outline, THICKNESS_TOLERANCE)
+    length = sum(float(np.hypot(*np.diff(ring, axis=0, append=ring[:1]).T).sum()) for ring in rings)
+    return 2.0 * abs(signed_area(outline)) / max(length, 1e-9)
 
 
 def signed_area(outline: Outline) -> float:
