@@ -62,7 +62,8 @@ PICTURES = {"nested": nested_discs, "scenery": scenery, "noisy": lambda: noisy(t
 def test_gains_are_what_painting_means_removes(name, monkeypatch) -> None:
     monkeypatch.setattr(modes, "dominant_colour", lambda colours, area: area @ colours / area.sum())
     pixels = PICTURES[name]()
-    gains, errors = errors_of_picks(built(pixels), pixels, 30)
+    source = raster(pixels)
+    gains, errors = errors_of_picks(tree.build(source, [source], drawn=False), pixels, 30)
     assert len(gains) >= 5
     assert (gains > choose.LEAST_GAIN).all()
     np.testing.assert_allclose(-np.diff(errors), gains, rtol=1e-4, atol=1e-3)
@@ -121,7 +122,7 @@ def test_a_larger_budget_adds_to_a_smaller_one() -> None:
 
 
 def test_only_nodes_that_may_be_picked_are() -> None:
-    picture = scenery()
+    picture = noisy(scenery(), 0.1)
     found = built(picture)
     may = np.arange(len(found)) % 2 == 0
     chooser = choose.Chooser(found, picture, may=may)

@@ -7,8 +7,10 @@ from layervec import gradients, plain, ramps, tree, zones
 from layervec.types import LINEAR, RADIAL
 
 
-def zones_of(picture):
-    return zones.find(tree.without_fringes(np.asarray(picture, np.float32)))
+def zones_of(picture, known=()):
+    picture = np.ascontiguousarray(picture, np.float32)
+    known = np.array(known, np.float32).reshape(-1, picture.shape[2])
+    return zones.find(tree.without_fringes(picture), picture, known)
 
 
 def built(picture):
@@ -88,8 +90,7 @@ def test_unequal_pieces_stay_apart() -> None:
 
 
 def test_sets_lie_apart_or_one_in_the_other() -> None:
-    picture = tree.without_fringes(np.asarray(face(), np.float32))
-    found = zones.find(picture)
+    found = zones_of(face())
     order = plain.structure(found, found.labels)
     assert order is not None
     leaves = order.nested.leaves
@@ -123,9 +124,12 @@ def test_a_radial_gradient_with_a_bend_is_found_again() -> None:
     assert np.abs(ramps.colours_at(found, 0, places) - colours.reshape(-1, 3)).mean() < 0.01
 
 
-def test_a_thin_line_is_no_zone_and_stays_whole():
+def test_a_thin_line_is_a_detail_in_its_colour_and_stays_whole():
     picture = np.array(painted(WHITE, (disc(256, 256, 128, 128, 80), RED)))
     picture[20:236, 127:129] = (0.1, 0.1, 0.2)
     found = zones_of(picture)
-    assert (found.labels[30:226, 127:129] == -1).all()
-    assert (found.labels[30:226, [126, 129]] >= 0).all()
+    line = int(found.labels[100, 127])
+    assert found.details[line]
+    np.testing.assert_allclose(found.colours[line], (0.1, 0.1, 0.2), atol=1e-6)
+    np.testing.assert_array_equal(found.labels[30:226, 127:129], line)
+    assert not found.details[found.labels[30:226, [126, 129]]].any()

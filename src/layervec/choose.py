@@ -19,7 +19,7 @@ from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 LEAST_DRAWN = 2.0  # the same in drawn art, where what is worth less are fringes and specks (docs/log.md)
-LEAST_OF_SEEN = 0.02  # the same for what is content for certain
+SEEN_SHARE = 0.01  # of that which is enough for what is content for certain (`seen`)
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
 BAND_WORTH = 0.25  # factor on what a part of a soft ramp gains that is drawn with a gradient as a whole
 BASE_WORTH = 0.5  # factor on what a region of several plain zones gains, as they are drawn over it
@@ -109,7 +109,7 @@ class Chooser:
             node = int(np.argmax(self.gain))
             if self.gain[node] <= least_gain:
                 node = int(np.argmax(np.where(self._seen, self.gain, 0.0)))
-                if self.gain[node] <= LEAST_OF_SEEN:
+                if self.gain[node] <= SEEN_SHARE * least_gain:
                     return False
             gain = self.gain[node]
             coat = self._paints.best(node)

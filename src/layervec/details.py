@@ -134,7 +134,8 @@ class _Mixes:
 
     def _candidates(self, known: Float32) -> Float64:
         """Colours that may be inks, those of whole pictures and the most extreme ones of each part: [k, c]."""
-        extremes, weight = [], []
+        extremes: list[Float64] = []
+        weight: list[float] = []
         order = np.lexsort((self._energy, self._part))
         last = np.flatnonzero(np.append(np.diff(self._part[order]), 1))
         total = np.bincount(self._part, self._energy)
@@ -188,7 +189,7 @@ class _Mixes:
             count = np.bincount(self._part[exact], minlength=self._parts) if k < sure else np.zeros(self._parts)
             allowed[:, k] = full >= FULL_SHARE
             stands_out = np.bincount(self._part, np.sqrt(((ink - self._ground) ** 2).sum(axis=1)))
-            stands_out /= np.bincount(self._part)
+            stands_out = stands_out / np.bincount(self._part)
             factor[:, k] += FOR_EXACT * (count >= 2) + FOR_STRONGER * stands_out
         open_ = np.ones(len(self._own), bool)
         for _ in range(INKS_A_DETAIL):
@@ -236,7 +237,7 @@ def _held(which: Int32, share: Float64, spots: Int64, shape: tuple[int, ...]) ->
         inked = mine & (share >= LEAST_SHARE) & ((share >= LOCAL_SHARE * largest) | _ridge(sheet).flat[spots])
         inside = np.zeros(shape, bool)
         inside.flat[spots[inked]] = True
-        held |= inked | (mine & (share >= BRIDGE_SHARE * largest) & _between_parts(inside).flat[spots])
+        held = held | inked | (mine & (share >= BRIDGE_SHARE * largest) & _between_parts(inside).flat[spots])
     return held
 
 

@@ -39,8 +39,8 @@ LEAST_ALPHA = 1e-6  # below this, a premultiplied colour is only rounding noise
 class Picture:
     """A picture as opened: its pixels, perhaps shrunk, and what is worth knowing of its source.
 
-    width, height: the source's size in pixels, upright. sha256: see `source_hash`. colours: straight RGBA in 0..1, float32
-    [n, 4], the source's most frequent ones, at most MOST_COLOURS, each of LEAST_PIXELS at least.
+    width, height: the source's size in pixels, upright. sha256: see `source_hash`. colours: straight RGBA in 0..1,
+    float32 [n, 4], the source's most frequent ones, at most MOST_COLOURS, each of LEAST_PIXELS at least.
     """
 
     raster: Raster

@@ -146,9 +146,7 @@ def _by_regions(
         raster = seen if settings.preset == "art" and clean.dithered(raster) else raster
         drawn, shaded = DRAWN.get(settings.preset), settings.gradients != "off"
         regions = done(
-            tree.build(
-                seen, coarser, masks=masks, drawn=drawn, shaded=shaded, colours=picture.colours, threads=threads
-            )
+            tree.build(seen, coarser, masks=masks, drawn=drawn, shaded=shaded, colours=picture.colours, threads=threads)
         )
         done.kind = "art" if len(regions.stands) else "photo"
     pixels = _fitted(raster)

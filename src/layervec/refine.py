@@ -13,11 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from layervec import choose, curves
+from layervec import choose, curves, ramps, ranges, slivers, stops
 from layervec import palette as palettes
-from layervec import ramps, ranges, slivers, stops
 from layervec.arrange import Plan, add_outlines, seen, stack
-from layervec.choose import LEAST_GAIN, LEAST_OF_SEEN, Chooser
+from layervec.choose import LEAST_GAIN, SEEN_SHARE, Chooser
 from layervec.choose import worth as factors
 from layervec.digits import Grid, shortened
 from layervec.economy import drop_nodes
@@ -429,7 +428,7 @@ class _Run:
             simpler = raster.survey(fit.only(shown).scene(), self.target, threads=self.threads).removal
             worth[ranks] += weight * np.maximum(simpler, 0.0)  # harm to a simpler drawing is no reason to go
         worth *= factors(self.tree)[plan.nodes]
-        content = self._content[plan.nodes] & (worth > LEAST_OF_SEEN)
+        content = self._content[plan.nodes] & (worth > SEEN_SHARE * self.least_gain)
         worth[content] = np.maximum(worth[content], self.least_gain)
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]

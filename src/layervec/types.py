@@ -259,7 +259,8 @@ class RegionTree:
     objects: int64 [o], nodes that are masks of objects. names: what each of them shows, "" where nobody knows.
     stands: int64 [m], the plain zone whose paint a node takes, itself for a zone; -1 for any paint, -2 where a node is
     no shape, -3 where it is all that hangs together on a zone. Empty where nothing is known, as for photos.
-    inks: float64 [m, c], the one exact colour of a plain zone, premultiplied, NaN for all other nodes; empty as `stands`.
+    inks: float64 [m, c], the one exact colour of a plain zone, premultiplied, NaN for all other nodes; empty like
+    `stands`.
     flat: float32 [h, w, c], the picture with details in their inks and sharp borders, None where nothing is known.
     """
 

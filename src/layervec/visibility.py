@@ -81,9 +81,7 @@ def missing(picture: Float32, drawing: Float32) -> list[Missing]:
     for i in range(1, int(labels.max()) + 1):
         y, x = np.nonzero(labels == i)
         contrast = round(float(lack[y, x].mean()), 1)
-        found.append(
-            Missing(int(x.min()), int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1, len(x), contrast)
-        )
+        found.append(Missing(int(x.min()), int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1, len(x), contrast))
     return found
 
 

@@ -25,6 +25,8 @@ EVEN = 1.5 / 255  # standard deviation of a zone that is one colour, root of the
 SMOOTH = 2.5 / 255  # the same of what a smooth surface leaves
 UNEXPLAINED = 0.1  # or the share of a zone's variance that it leaves
 CALM_SHARE = 0.93  # of the steps from pixel to pixel that are no edges; so many are smaller than one that shows
+ICON = 40  # px, longer side; in so small a picture most pixels lie beside an edge, which resizing may have made ring
+CALM_SHARE_ICON = 0.5  # likewise there
 RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
 MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones around is no mixture of them but a line
@@ -129,13 +131,13 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
 def _largest(zones: Zones, one: Int64) -> Zones:
     """Return the zones with those joined that `one` names alike, the largest MOST_ZONES alone, in order of size."""
     count = len(zones)
-    area = np.bincount(np.where(zones.labels >= 0, one[zones.labels], count).ravel(), minlength=count + 1)[:count]
+    one = np.append(one, count)  # the last is that of no zone
+    area = np.bincount(one[zones.labels].ravel(), minlength=count + 1)[:count]
     order = np.argsort(-area, kind="stable")
     order = order[area[order] > 0][:MOST_ZONES]
     names = np.full(count + 1, -1, np.int32)
     names[order] = np.arange(len(order))
-    names[:count] = names[one]  # the last is that of no zone
-    return Zones(names[zones.labels], zones.colours[order], zones.solid[order], zones.details[order])
+    return Zones(names[one][zones.labels], zones.colours[order], zones.solid[order], zones.details[order])
 
 
 def calm(pixels: Float32) -> bool:
@@ -144,7 +146,8 @@ def calm(pixels: Float32) -> bool:
     pixels: [h, w, c].
     """
     steps = np.abs(np.diff(pixels, axis=1)).max(axis=2)
-    return bool((steps <= STEPS[-1]).sum() >= CALM_SHARE * (steps <= STEPS[0]).sum())
+    least = CALM_SHARE if max(pixels.shape[:2]) > ICON else CALM_SHARE_ICON
+    return bool((steps <= STEPS[-1]).sum() >= least * (steps <= STEPS[0]).sum())
 
 
 def _numbered(pieces: Int32, w: int) -> Int64:
@@ -178,10 +181,10 @@ def _colours(labels: Int32, flat: Float32, count: int) -> Float64:
     code = labels[inside].astype(np.int64)
     for column in levels.T:
         code = code * 256 + column
-    codes, first, number = np.unique(code, return_index=True, return_counts=True)
+    _, first, of, number = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
     owner = labels[inside[first]]
     most = number >= EXACT_SHARE * np.bincount(labels[inside], minlength=count)[owner]
-    found[owner[most]] = levels[first[most]] / 255
+    found[owner[most]] = _means(np.where(most, np.arange(len(most)), -1)[of], flat[inside], len(most))[most]
     return found
 
 
