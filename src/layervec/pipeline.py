@@ -209,7 +209,7 @@ def _by_paper(raster: Raster, masks: list[Mask], settings: Settings, threads: in
 
 def _by_squares(raster: Raster, colours: palette.Palette | None, settings: Settings, clock: _Clock) -> Drawing:
     """Draw pixel art as it is, a pixel of the raster a square."""
-    count = pixel_art.MOST_COLOURS if settings.colors == "any" else settings.colors
+    count = None if settings.colors == "any" else settings.colors
     with clock.stage("tree") as done:
         regions, plan = pixel_art.plan(raster, settings.most_paths, colours=count, palette=colours)
         done(regions)

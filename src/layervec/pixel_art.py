@@ -7,17 +7,17 @@ drawn later, so that no seam shows when a viewer smooths edges. Knows pixels and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from layervec import quantize, stacking
+from layervec import patches, quantize, stacking
 from layervec.arrange import Plan, stack
 from layervec.image import premultiplied
-from layervec.masks import grown, holes
+from layervec.masks import boxes, grown
 from layervec.palette import Palette
 from layervec.ranks import rank
-from layervec.stacking import Pile
+from layervec.stacking import Partition
 from layervec.tree import fringes
 from layervec.types import Bool, Float32, Float64, Int64, Outline, Raster, RegionTree
 
@@ -31,8 +31,6 @@ RARE_SHARE = 0.02  # of the picture, at most, that has such colours where square
 SOFT_SHARE = 0.02  # of the picture that lies between two colours as their mixture, where edges are soft
 MIXTURES = 5  # colours that these then have at least; shading by hand has fewer
 COLOURS_SHRUNK = 0.1  # colours a pixel, at most, once squares are mixed with their neighbours; photos have most
-DOT = 4  # squares; patches up to this size become one shape with their like
-OPAQUE = 0.999  # alpha above which nothing shows through
 
 
 def squares(raster: Raster) -> Raster | None:
@@ -95,33 +93,56 @@ def _step(codes: Int64) -> int:
 
 
 def plan(
-    raster: Raster, most: int, *, colours: int = MOST_COLOURS, palette: Palette | None = None
+    raster: Raster, most: int, *, colours: int | None = None, palette: Palette | None = None
 ) -> tuple[RegionTree, Plan]:
     """Return the patches as a tree of regions and a plan of up to `most` shapes, outlines final, in pixels of `raster`.
 
-    colours: how many there may be. palette: the only ones.
+    All of the picture is drawn. Where it has more colours than there may be shapes, the rarest become the nearest of
+    the others. colours: how many there may be. palette: the only ones.
     """
     pixels = premultiplied(raster)
     numbers, paints = quantize.counted(pixels)
-    if len(paints) > colours:
-        numbers, paints = quantize.reduced(pixels, colours)
+    limit = max(most, MOST_COLOURS) if colours is None else colours
+    if len(paints) > limit:
+        numbers, paints = quantize.reduced(pixels, limit)
     straight = _straight(paints)
     if palette is not None:
         straight[:, :3] = palette.snapped(straight[:, :3])
     straight, merged = np.unique(straight, axis=0, return_inverse=True)
-    patches = _patches(merged.ravel()[numbers])
-    piles = (_pile(patches, straight, dot) for dot in (DOT, raster.width * raster.height))
-    pile, colour = next((found for found in piles if len(found[0]) <= most), _pile(patches, straight, numbers.size))
-    tree, nodes = stacking.tree(pile)
-    shown = np.arange(0 if colour[0] >= 0 else 1, len(pile))  # the ground is no shape in a transparent picture
+    merged = _fewest(np.bincount(merged.ravel()[numbers].ravel()), straight, most)[merged.ravel()]
+    partition, colour = patches.shapes(patches.find(merged[numbers]), straight, most)
+    tree, nodes = stacking.tree(partition)
+    shown = np.arange(0 if colour[0] >= 0 else 1, len(partition))  # the ground is no shape in a transparent picture
     flat = np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
 
     def drawn(shown: Int64) -> Plan:
         found = Plan(nodes[shown], (), straight[colour[shown]])
-        outlines = _outlines(pile, straight[colour, 3] >= OPAQUE, shown[stack(tree, found.nodes)])
+        outlines = _outlines(partition, straight[colour, 3] >= patches.OPAQUE, shown[stack(tree, found.nodes)])
         return replace(found, outlines=tuple(outlines[i] for i in shown.tolist()))
 
-    return tree, drawn(shown[rank(tree, flat, drawn(shown), every_pixel=True)[:most]])
+    return tree, drawn(shown[rank(tree, flat, drawn(shown), every_pixel=True)])
+
+
+def _fewest(counts: Int64, paints: Float64, most: int) -> Int64:
+    """Return for each colour the one that stands for it, so that at most `most` show: those that cost least are gone.
+
+    counts: pixels of each. paints: straight RGBA. What is clear needs no shape, and nothing that shows becomes clear.
+    """
+    place, weight = np.arange(len(paints)), counts.astype(np.float64)
+    left = np.flatnonzero(paints[:, 3] > 0)
+    if len(left) <= most:
+        return place
+    flat = np.concatenate([paints[:, :3] * paints[:, 3:], paints[:, 3:]], axis=1)[left]
+    distance = ((flat[:, None] - flat[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(distance, np.inf)
+    for _ in range(len(left) - most):
+        gone = int(np.argmin(weight[left] * distance.min(axis=1)))
+        heir = int(np.argmin(distance[gone]))
+        place[place == left[gone]] = left[heir]
+        weight[left[heir]] += weight[left[gone]]
+        left = np.delete(left, gone)
+        distance = np.delete(np.delete(distance, gone, axis=0), gone, axis=1)
+    return place
 
 
 def _straight(colours: Float32) -> Float64:
@@ -132,103 +153,51 @@ def _straight(colours: Float32) -> Float64:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Patches:
-    """Patches of one colour, 8-connected; each after the one that surrounds it.
+def _outlines(partition: Partition, opaque: Bool, order: Int64) -> dict[int, Outline]:
+    """Return the outlines of shapes that are drawn in this order, each with a margin under what is drawn later.
 
-    labels: int64 [h, w], which patch each pixel is of. colour, area: [k]. parent: [k], -1 for none. filled: bool
-    [h, w] each, the patch with all that it surrounds.
+    opaque: bool [k], which of them let nothing through.
     """
-
-    labels: Int64
-    colour: Int64
-    area: Int64
-    parent: Int64
-    filled: list[Bool]
-
-
-def _patches(numbers: Int64) -> _Patches:
-    """Find the patches of a picture given by the numbers of its colours: int64 [h, w]."""
-    import cv2
-
-    labels, colour = np.zeros(numbers.shape, np.int64), list[int]()
-    for number in range(int(numbers.max()) + 1):
-        count, found = cv2.connectedComponents((numbers == number).astype(np.uint8), connectivity=8)
-        labels[found > 0] = found[found > 0] + len(colour) - 1
-        colour += [number] * (count - 1)
-    area = np.bincount(labels.ravel(), minlength=len(colour))
-    filled = [_filled(labels, i, area) for i in range(len(colour))]
-    order = np.argsort([-np.count_nonzero(mask) for mask in filled], kind="stable")
-    home, parent = np.full(numbers.shape, -1, np.int64), []
-    for place, i in enumerate(order):
-        parent.append(int(home[labels == i][0]))
-        home[filled[i]] = place
-    renumbered = np.argsort(order)
-    return _Patches(
-        renumbered[labels],
-        np.array(colour, dtype=np.int64)[order],
-        area[order],
-        np.array(parent, dtype=np.int64),
-        [filled[i] for i in order],
-    )
-
-
-def _filled(labels: Int64, i: int, area: Int64) -> Bool:
-    """Return a patch with all patches that it surrounds wholly: bool [h, w]."""
-    patch = labels == i
-    mask = patch | holes(patch)
-    inside = np.bincount(labels[mask], minlength=len(area)) == area
-    return np.asarray(inside[labels] & mask)
-
-
-def _pile(patches: _Patches, paints: Float64, dot: int) -> tuple[Pile, Int64]:
-    """Stack the patches on a ground; returns them with the colour of each, and of the ground first.
-
-    The ground of an opaque picture has the colour that most of what nothing surrounds has, and stands for all
-    that. Patches of up to `dot` squares that lie on the same one in the same colour are one.
-    """
-    outer, alpha = patches.parent < 0, paints[patches.colour[patches.labels], 3]
-    covered, see_through = alpha > 0, alpha < OPAQUE
-    counts = np.bincount(patches.colour[outer], patches.area[outer], len(paints))
-    ground = int(np.argmax(counts)) if (paints[np.unique(patches.colour), 3] >= OPAQUE).all() else -1
-    masks, colour, parents, place = [covered], [ground], [-1], dict[int, int]()
-    groups = dict[tuple[int, int], int]()
-    for i in range(len(patches.colour)):
-        above, own = int(patches.parent[i]), int(patches.colour[i])
-        parent = place[above] if above >= 0 else 0
-        if (parent == 0 and own == ground) or paints[own, 3] == 0:
-            place[i] = parent
-            continue
-        mask = patches.filled[i] & ~(see_through & (patches.labels != i))
-        group = groups.get((parent, own)) if patches.area[i] <= dot else None
-        if group is not None:
-            masks[group] = masks[group] | mask
-            place[i] = group
-            continue
-        place[i] = len(masks)
-        masks.append(mask)
-        colour.append(own)
-        parents.append(parent)
-        if patches.area[i] <= dot:
-            groups[parent, own] = place[i]
-    return Pile(tuple(masks), np.array(parents, dtype=np.int64), (None,) * len(masks)), np.array(colour, dtype=np.int64)
-
-
-def _outlines(pile: Pile, opaque: Bool, order: Int64) -> dict[int, Outline]:
-    """Return the outlines of masks that are drawn in this order, each with a margin under what is drawn later.
-
-    opaque: bool [k], which of the masks let nothing through.
-    """
-
     from layervec import curves
 
-    seen = pile.seen(order)
-    place = np.full(len(pile) + 1, -1, dtype=np.int64)  # the last is for what none covers
+    first, last = _spans(partition.parents)
+    nearby = _windows(partition)
+    place = np.full(len(partition) + 1, -1, dtype=np.int64)  # the last is for what none covers
     place[order] = np.arange(len(order))
-    hides = np.append(opaque, False)[seen]
+    hides, number = np.append(opaque, False), np.append(first, -1)
     found = {}
     for i in order.tolist():
-        margin = grown(seen == i, 1)
-        below = margin & (place[seen] > place[i]) & hides
-        found[i] = curves.lattice(pile.masks[i] | below if opaque[i] else pile.masks[i])
+        window = nearby[i]
+        seen = partition.shown[window]
+        own, on_it = seen == i, (number[seen] > first[i]) & (number[seen] < last[i])
+        mask = own | (on_it & hides[seen])
+        if opaque[i]:
+            mask |= grown(own, 1) & (place[seen] > place[i]) & hides[seen]
+        outline = curves.lattice(mask)
+        corner = np.array([window[1].start, window[0].start], np.float64)
+        found[i] = replace(outline, points=outline.points + corner)
     return found
+
+
+def _spans(parents: Int64) -> tuple[Int64, Int64]:
+    """Number shapes so that those on each follow it: its number, and the one past all on it."""
+    sizes = np.ones(len(parents), dtype=np.int64)
+    for i in range(len(parents) - 1, 0, -1):
+        sizes[parents[i]] += sizes[i]
+    first = np.zeros(len(parents), dtype=np.int64)
+    free = first + 1  # the next number on each
+    for i in range(1, len(parents)):
+        first[i] = free[parents[i]]
+        free[parents[i]] += sizes[i]
+        free[i] = first[i] + 1
+    return first, first + sizes
+
+
+def _windows(partition: Partition) -> list[tuple[slice, slice]]:
+    """Return the rows and columns that each shape with all on it takes, and one more all round."""
+    box = boxes((partition.shown + 1).astype(np.int32), len(partition) + 1)[1:]
+    for i in range(len(box) - 1, 0, -1):
+        below = box[partition.parents[i]]
+        below[:2], below[2:] = np.minimum(below[:2], box[i, :2]), np.maximum(below[2:], box[i, 2:])
+    box[:, :2] = np.maximum(box[:, :2] - 1, 0)
+    return [(slice(top, bottom + 1), slice(left, right + 1)) for top, left, bottom, right in box.tolist()]
