@@ -19,7 +19,7 @@ from layervec.palette import Palette
 from layervec.ranks import rank
 from layervec.stacking import Partition
 from layervec.tree import fringes
-from layervec.types import Bool, Float32, Float64, Int64, Outline, Raster, RegionTree
+from layervec.types import Bool, Float32, Float64, Int64, Outline, Raster, RegionTree, UInt32
 
 MOST_SINGLE = 48  # squares along the longer side, at most, where they are single pixels: a sprite or an icon
 SIDE_A_STEP = 64  # likewise for each pixel that a larger square is wide
@@ -64,7 +64,7 @@ def _contrast(raster: Raster) -> float:
     return float(np.median(found[found > 0]))
 
 
-def _soft(raster: Raster, codes: Int64) -> bool:
+def _soft(raster: Raster, codes: UInt32) -> bool:
     """Tell whether edges are antialiased: then pixels between two colours have many mixtures of them."""
     mixed = codes[fringes(premultiplied(raster))]
     return len(mixed) > SOFT_SHARE * codes.size and len(np.unique(mixed)) >= MIXTURES
@@ -75,14 +75,13 @@ def may_be(shrunk: Raster) -> bool:
     return bool(len(np.unique(_codes(shrunk))) <= COLOURS_SHRUNK * shrunk.width * shrunk.height)
 
 
-def _codes(raster: Raster) -> Int64:
-    """Return a number for each pixel that tells its colour: int64 [h, w]."""
-    pixels = np.rint(raster.pixels * 255).astype(np.int64)
-    codes = pixels @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
-    return np.asarray(np.where(pixels[..., 3] > 0, codes, 0))
+def _codes(raster: Raster) -> UInt32:
+    """Return a number for each pixel that tells its colour: uint32 [h, w]; all that is clear has 0."""
+    pixels = np.ascontiguousarray(np.rint(raster.pixels * 255).astype(np.uint8))
+    return np.where(pixels[..., 3] > 0, pixels.view(np.uint32)[..., 0], np.uint32(0))
 
 
-def _step(codes: Int64) -> int:
+def _step(codes: UInt32) -> int:
     """Return the largest side of squares of one colour that the picture consists of; 0 if it has one colour."""
     found = 0
     for part in (codes, codes.T):
