@@ -36,7 +36,7 @@ class Patches:
 
 def find(numbers: Int64) -> Patches:
     """Find the patches of a picture given by the numbers of its colours: int64 [h, w]."""
-    labels, colour = _labelled(numbers)
+    labels, colour = labelled(numbers)
     area = np.bincount(labels.ravel(), minlength=len(colour))
     inner = _surrounded(labels, area)
     size = area.copy()
@@ -51,8 +51,8 @@ def find(numbers: Int64) -> Patches:
     return Patches(np.argsort(order)[labels], colour[order], area[order], parent)
 
 
-def _labelled(numbers: Int64) -> tuple[Int32, Int64]:
-    """Return the patch of each pixel, int32 [h, w], and the colour of each patch."""
+def labelled(numbers: Int64) -> tuple[Int32, Int64]:
+    """Return the patch of each pixel, int32 [h, w], and the colour of each patch. numbers: of colours, int64 [h, w]."""
     import cv2
 
     labels, colour = np.zeros(numbers.shape, np.int32), list[int]()

@@ -7,7 +7,7 @@ drawn later, so that no seam shows when a viewer smooths edges. Knows pixels and
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,53 +21,132 @@ from layervec.stacking import Partition
 from layervec.tree import fringes
 from layervec.types import Bool, Float32, Float64, Int64, Outline, Raster, RegionTree, UInt32
 
-MOST_SINGLE = 48  # squares along the longer side, at most, where they are single pixels: a sprite or an icon
-SIDE_A_STEP = 64  # likewise for each pixel that a larger square is wide
-MOST_SIDE = 320  # squares, likewise: what early machines had on a screen
+SMALL_SIDES = (48, 64)  # squares of one pixel, and for each pixel that larger ones are wide: an icon or a sprite
+MOST_SIDE = 320  # squares along the longer side: what early machines had on a screen
 MOST_COLOURS = 256  # as many as such machines could show
 LEAST_STEP = 0.1  # distance of neighbouring colours, of the 1.73 between black and white; less is shading, not squares
+COLOURS_SHRUNK = 0.1  # colours a pixel, at most, once squares are mixed with their neighbours; photos have most
+MOST_SOFT = 0.2  # of the pixels beside another colour that are a mixture of two; in antialiased stripes a third are
+# Small pictures.
 RARE = 4  # pixels; a colour that fewer have is one of soft edges
-RARE_SHARE = 0.02  # of the picture, at most, that has such colours where squares are single pixels
+RARE_SHARE = 0.02  # of the picture, at most, that has such colours
 SOFT_SHARE = 0.02  # of the picture that lies between two colours as their mixture, where edges are soft
 MIXTURES = 5  # colours that these then have at least; shading by hand has fewer
-COLOURS_SHRUNK = 0.1  # colours a pixel, at most, once squares are mixed with their neighbours; photos have most
+# Others, for each pixel beside another colour if nothing else is said. Measured on a thousand pictures (docs/log.md).
+DOT = 6  # squares of a patch that is drawn square by square, or is left of an antialiased edge
+LEAST_DOTS = 0.014  # hard edges of large things, and lines, have fewer
+FEWEST_COLOURS = 5  # of squares drawn one by one; fewer are ink on paper: text, plans, dithering
+MOST_STRAY = 0.05  # pixels in a colour that only dots have: antialiasing makes ever new ones
+STRAY_COLOURS = 0.75  # of the colours, at most, that are such, where more pixels are
+MIXED_DOTS = 0.1  # of the dots, at most, that are mixtures of two others, likewise
+MOST_SINGLE = 0.2  # pixels that are patches of their own; photos, and what is dithered of them, have more
+PHOTO_STEP = 0.15  # distance of neighbouring colours that three in four exceed, unless most is plain
+PHOTO_ROUGH = 0.3  # of the picture that lies in no block of 3 x 3 in one colour, likewise
 
 
 def squares(raster: Raster) -> Raster | None:
     """Return the picture with one pixel a square, or None where it is not pixel art.
 
-    It is that if all changes of colour lie on a grid, with few squares and colours. Where the squares are single
-    pixels, the picture must be small and have no soft edges.
+    It is that if all changes of colour lie on a grid, with few squares and colours. Where squares are single pixels,
+    edges must be hard and the picture no photo; where there are many squares, some must be seen one by one.
     """
     codes = _codes(raster)
     step = _step(codes)
     if not step:
         return None
     small = codes[::step, ::step]
-    colours, counts = np.unique(small, return_counts=True)
-    most = MOST_SINGLE if step == 1 else min(SIDE_A_STEP * step, MOST_SIDE)
-    if max(small.shape) > most or len(colours) > MOST_COLOURS:
+    kinds, numbers, counts = np.unique(small, return_inverse=True, return_counts=True)
+    if max(small.shape) > MOST_SIDE or len(kinds) > MOST_COLOURS:
         return None
     found = Raster(np.ascontiguousarray(raster.pixels[::step, ::step]))
-    if _contrast(found) < LEAST_STEP:
+    if np.median(_steps(found)) < LEAST_STEP:
         return None
-    if step == 1 and (counts[counts < RARE].sum() > RARE_SHARE * small.size or _soft(found, codes)):
-        return None
-    return found
+    numbers = numbers.reshape(small.shape)
+    if max(small.shape) <= (SMALL_SIDES[0] if step == 1 else SMALL_SIDES[1] * step):
+        return found if step > 1 or _hard(found, numbers, counts) else None
+    look = _Look.at(found, numbers)
+    smooth = step == 1 and (look.antialiased() or look.photographed())
+    return found if look.detailed() and not smooth else None
 
 
-def _contrast(raster: Raster) -> float:
-    """Return how far apart the colours of neighbours are that differ: the median, premultiplied."""
+def _hard(raster: Raster, numbers: Int64, counts: Int64) -> bool:
+    """Tell whether no edge of a small picture is antialiased: then few pixels are mixtures of two colours."""
+    mixed = fringes(premultiplied(raster))
+    most = np.count_nonzero(mixed)
+    many = most > SOFT_SHARE * numbers.size and len(np.unique(numbers[mixed])) >= MIXTURES
+    rare = counts[counts < RARE].sum() > RARE_SHARE * numbers.size
+    return not (many or rare or most > MOST_SOFT * np.count_nonzero(_bordering(numbers)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What tells squares drawn one by one from other pictures with few colours; see the limits above."""
+
+    colours: int
+    dots: float
+    single: float
+    soft: float
+    stray: float
+    stray_colours: float
+    mixed_dots: float
+    step: float
+    rough: float
+
+    @classmethod
+    def at(cls, raster: Raster, numbers: Int64) -> _Look:
+        """Look at a picture, one pixel a square; numbers: of its colours, int64 [h, w]."""
+        labels, colour = patches.labelled(numbers)
+        area = np.bincount(labels.ravel(), minlength=len(colour))
+        largest = np.zeros(int(numbers.max()) + 1, dtype=np.int64)
+        np.maximum.at(largest, colour, area)
+        mixed, dot = fringes(premultiplied(raster)), area <= DOT
+        bordering = _bordering(numbers)
+        border = np.count_nonzero(bordering)
+        return cls(
+            colours=len(largest),
+            dots=np.count_nonzero(dot) / border,
+            single=np.count_nonzero(area == 1) / border,
+            soft=np.count_nonzero(mixed) / border,
+            stray=np.count_nonzero(largest[numbers] <= DOT) / border,
+            stray_colours=float((largest <= DOT).mean()),
+            mixed_dots=float(mixed[dot[labels]].mean()) if dot.any() else 0.0,
+            step=float(np.quantile(_steps(raster), 0.25)),
+            rough=float(_rough(bordering).mean()),
+        )
+
+    def antialiased(self) -> bool:
+        """Tell whether edges are soft: made of mixtures, or of colours that are nowhere else and often mixtures."""
+        stray = self.stray > MOST_STRAY and self.stray_colours > STRAY_COLOURS and self.mixed_dots > MIXED_DOTS
+        return self.soft > MOST_SOFT or stray
+
+    def photographed(self) -> bool:
+        """Tell whether it is a photo in few colours: rough in small steps, or full of single pixels."""
+        return self.single > MOST_SINGLE or (self.step < PHOTO_STEP and self.rough > PHOTO_ROUGH)
+
+    def detailed(self) -> bool:
+        """Tell whether squares count one by one, in a picture that is large enough for curves."""
+        return self.colours >= FEWEST_COLOURS and self.dots >= LEAST_DOTS
+
+
+def _bordering(numbers: Int64) -> Bool:
+    """Tell which pixels have another colour beside them, corners included: bool [h, w]."""
+    import cv2
+
+    values, block = numbers.astype(np.int16), np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.erode(values, block) != cv2.dilate(values, block))
+
+
+def _rough(bordering: Bool) -> Bool:
+    """Tell which pixels lie in no block of 3 x 3 in one colour."""
+    return ~grown(~bordering, 1)
+
+
+def _steps(raster: Raster) -> Float32:
+    """Return how far apart the colours of neighbours are that differ, premultiplied: [n], n > 0."""
     pixels = premultiplied(raster)
     steps = [np.linalg.norm(np.diff(pixels, axis=axis), axis=2).ravel() for axis in (0, 1)]
     found = np.concatenate(steps)
-    return float(np.median(found[found > 0]))
-
-
-def _soft(raster: Raster, codes: UInt32) -> bool:
-    """Tell whether edges are antialiased: then pixels between two colours have many mixtures of them."""
-    mixed = codes[fringes(premultiplied(raster))]
-    return len(mixed) > SOFT_SHARE * codes.size and len(np.unique(mixed)) >= MIXTURES
+    return np.asarray(found[found > 0], dtype=np.float32)
 
 
 def may_be(shrunk: Raster) -> bool:
