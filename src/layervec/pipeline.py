@@ -229,8 +229,8 @@ def _squares(source: image.Source, picture: image.Picture, settings: Settings) -
     raster: Raster | None = picture.raster
     if (picture.width, picture.height) != (picture.raster.width, picture.raster.height):
         large = picture.width * picture.height > MOST_LOOKED_AT
-        raster = image.load(source) if not large and pixel_art.may_be(picture.raster) else None
-    found = None if raster is None else pixel_art.squares(raster)
+        raster = image.load(source) if not large and (asked or pixel_art.may_be(picture.raster)) else None
+    found = None if raster is None else pixel_art.exact(raster) if asked else pixel_art.squares(raster)
     return picture.raster if found is None and asked else found
 
 

@@ -24,6 +24,7 @@ from layervec.types import Bool, Float32, Float64, Int64, Outline, Raster, Regio
 SMALL_SIDES = (48, 64)  # squares of one pixel, and for each pixel that larger ones are wide: an icon or a sprite
 MOST_SIDE = 320  # squares along the longer side: what early machines had on a screen
 MOST_COLOURS = 256  # as many as such machines could show
+MOST_SQUARES = 1 << 19  # that are drawn where they are asked for, 800 x 600; viewers give up on drawings of many more
 LEAST_STEP = 0.1  # distance of neighbouring colours, of the 1.73 between black and white; less is shading, not squares
 COLOURS_SHRUNK = 0.1  # colours a pixel, at most, once squares are mixed with their neighbours; photos have most
 MOST_SOFT = 0.2  # of the pixels beside another colour that are a mixture of two; in antialiased stripes a third are
@@ -67,6 +68,19 @@ def squares(raster: Raster) -> Raster | None:
     look = _Look.at(found, numbers)
     smooth = step == 1 and (look.antialiased() or look.photographed())
     return found if look.detailed() and not smooth else None
+
+
+def exact(raster: Raster) -> Raster | None:
+    """Return the picture with one pixel a square, None where it is better shrunk first: a large photo.
+
+    For a picture that is to be drawn in squares, whatever it looks like.
+    """
+    codes = _codes(raster)
+    step = max(1, _step(codes))
+    small = codes[::step, ::step]
+    if small.size > MOST_SQUARES or (step == 1 and len(np.unique(small)) > MOST_COLOURS):
+        return None
+    return Raster(np.ascontiguousarray(raster.pixels[::step, ::step]))
 
 
 def _hard(raster: Raster, numbers: Int64, counts: Int64) -> bool:
