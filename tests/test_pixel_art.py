@@ -327,7 +327,7 @@ def test_rings_in_rings_are_drawn_however_many(paths):
 
 
 def test_memory_grows_with_pixels_not_with_patches():
-    """A mask of the picture for each patch took 40 kB a pixel here."""
+    """A mask of the picture for each patch took 16 kB a pixel here."""
     rng = np.random.default_rng(0)
     noise = raster(rng.integers(0, 255, (40, 3))[rng.integers(0, 40, (128, 128))] / 255)
     pixel_art.plan(raster(heart() / 255), 99)  # what is loaded once does not count
