@@ -473,6 +473,19 @@ def written(default):
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
+def test_squares_that_could_not_be_kept_are_told(tmp_path, capsys):
+    """A photo has a colour for each pixel, so its pixels cannot all be squares."""
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (70, 90, 3)).astype(np.uint8)).save(tmp_path / "grain.png")
+    options = ["--preset", "pixel", "--size", "32"]
+    assert run("vectorize", tmp_path / "grain.png", "-o", tmp_path / "a.svg", *options) == 0
+    told = "grain.png has too many pixels and colours to draw each pixel as a square; it was shrunk to 32 x 25 squares."
+    assert told in capsys.readouterr().err
+    scene().quantize(8).save(tmp_path / "few.png")
+    assert run("vectorize", tmp_path / "few.png", "-o", tmp_path / "b.svg", *options) == 0
+    assert "too many" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("name", "field"), list(flags()), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_setting_has_a_flag_and_help(name, field, capsys):
     flag, default = "--" + name.replace("_", "-").replace(".", "-"), written(field.default)

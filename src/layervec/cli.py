@@ -164,6 +164,13 @@ def _vectorize(words: Sequence[str]) -> None:
         say(_summary(target, result, fitted[0], time.perf_counter() - start))
         if settings.drop_background and fitted[0].opaque:
             say(f"layervec: {asked.image} has no plain background all round, so nothing was dropped.")
+        if settings.preset == "pixel" and (
+            result.drawing.width % fitted[0].width or result.drawing.height % fitted[0].height
+        ):
+            say(
+                f"layervec: {asked.image} has too many pixels and colours to draw each pixel as a square; "
+                f"it was shrunk to {fitted[0].width} x {fitted[0].height} squares."
+            )
 
 
 def _target(asked: Vectorize) -> Path:

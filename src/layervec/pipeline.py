@@ -211,7 +211,7 @@ def _by_paper(raster: Raster, masks: list[Mask], settings: Settings, threads: in
 
 def _by_squares(raster: Raster, colours: palette.Palette | None, settings: Settings, clock: _Clock) -> Drawing:
     """Draw pixel art as it is, a pixel of the raster a square."""
-    count = pixel_art.MOST_COLOURS if settings.colors == "any" else settings.colors
+    count = None if settings.colors == "any" else settings.colors
     with clock.stage("tree") as done:
         regions, plan = pixel_art.plan(raster, settings.most_paths, colours=count, palette=colours)
         done(regions)
@@ -231,8 +231,8 @@ def _squares(source: image.Source, picture: image.Picture, settings: Settings) -
     raster: Raster | None = picture.raster
     if (picture.width, picture.height) != (picture.raster.width, picture.raster.height):
         large = picture.width * picture.height > MOST_LOOKED_AT
-        raster = image.load(source) if not large and pixel_art.may_be(picture.raster) else None
-    found = None if raster is None else pixel_art.squares(raster)
+        raster = image.load(source) if not large and (asked or pixel_art.may_be(picture.raster)) else None
+    found = None if raster is None else pixel_art.exact(raster) if asked else pixel_art.squares(raster)
     return picture.raster if found is None and asked else found
 
 

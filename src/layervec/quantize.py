@@ -11,7 +11,7 @@ from layervec.types import Float32, Float64, Int64
 
 SAMPLE = 16384  # pixels that the colours are fitted to; more change them by less than a thousandth
 ROUNDS = 10  # of moving colours to their pixels' means, as many as the paper's published code takes
-CHUNK = 65536  # pixels whose colours are found at one time, for memory
+CHUNK = 1 << 24  # distances of pixels to colours that are looked at at one time, for memory: 128 MiB
 
 
 def reduced(pixels: Float32, count: int, seed: int = 0) -> tuple[Int64, Float32]:
@@ -28,8 +28,7 @@ def reduced(pixels: Float32, count: int, seed: int = 0) -> tuple[Int64, Float32]
         area = np.bincount(nearest, minlength=len(centres))
         sums = [np.bincount(nearest, column, len(centres)) for column in sample.T]
         centres = np.where((area > 0)[:, None], np.stack(sums, axis=1) / np.maximum(area, 1)[:, None], centres)
-    numbers = np.concatenate([_nearest(flat[i : i + CHUNK], centres) for i in range(0, len(flat), CHUNK)])
-    return numbers.reshape(pixels.shape[:2]), centres.astype(np.float32)
+    return _nearest(flat, centres).reshape(pixels.shape[:2]), centres.astype(np.float32)
 
 
 def counted(pixels: Float32) -> tuple[Int64, Float32]:
@@ -52,5 +51,6 @@ def _spread(sample: Float64, count: int, random: np.random.Generator) -> Float64
 
 
 def _nearest(colours: Float32, centres: Float64) -> Int64:
-    squares = (centres**2).sum(axis=1) - 2.0 * colours.astype(np.float64) @ centres.T
-    return np.asarray(squares.argmin(axis=1))
+    squares, rows = (centres**2).sum(axis=1), max(1, CHUNK // len(centres))
+    chunks = (colours[i : i + rows].astype(np.float64) for i in range(0, len(colours), rows))
+    return np.concatenate([(squares - 2.0 * chunk @ centres.T).argmin(axis=1) for chunk in chunks])

@@ -11,6 +11,7 @@ goes in between.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,19 +27,47 @@ INSIDE = 0.5  # of a mask's area; with as much inside a larger one it lies on to
 ORDER_ROUNDS = 4  # tries to find an order of neighbours that agrees with what is then seen of them
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pile:
-    """Masks, each after the one that it lies on; the first is all that the picture covers.
+class Stacked(ABC):
+    """Areas of a picture, each after the one that it lies on; the first is all that the picture covers.
 
-    masks: bool [h, w] each. parents: int64 [k], -1 for the first. labels: what each shows, None for what is no object.
+    parents: int64 [k], -1 for the first. labels: what each shows, None for what is no object.
     """
 
-    masks: tuple[Bool, ...]
+    __slots__ = ()
     parents: Int64
     labels: tuple[str | None, ...]
 
     def __len__(self) -> int:
-        return len(self.masks)
+        return len(self.parents)
+
+    @abstractmethod
+    def areas(self) -> Int64:
+        """Return the areas in px, with what lies on each: int64 [k]."""
+
+    @abstractmethod
+    def seen(self, order: Int64) -> Int64:
+        """Return which shows at each pixel, laid back to front in this order: int64 [h, w], -1 where none does."""
+
+    def order(self) -> Int64:
+        """Return the indices back to front: each before those on it, of neighbours the larger first."""
+        children: dict[int, list[int]] = {}
+        for i in np.argsort(-self.areas(), kind="stable").tolist():
+            children.setdefault(int(self.parents[i]), []).append(i)
+        order: list[int] = []
+        waiting = children.get(-1, [])[::-1]
+        while waiting:
+            order.append(i := waiting.pop())
+            waiting.extend(reversed(children.get(i, [])))
+        return np.array(order, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pile(Stacked):
+    """Masks, bool [h, w] each."""
+
+    masks: tuple[Bool, ...]
+    parents: Int64
+    labels: tuple[str | None, ...]
 
     def depths(self) -> Int64:
         """Return how many masks lie below each: int64 [k]."""
@@ -54,24 +83,35 @@ class Pile:
         """Return the masks' areas, px: int64 [k]."""
         return np.array([np.count_nonzero(mask) for mask in self.masks], dtype=np.int64)
 
-    def order(self) -> Int64:
-        """Return the masks' indices back to front: each before those on it, of neighbours the larger first."""
-        children: dict[int, list[int]] = {}
-        for i in np.argsort(-self.areas(), kind="stable").tolist():
-            children.setdefault(int(self.parents[i]), []).append(i)
-        order: list[int] = []
-        waiting = children.get(-1, [])[::-1]
-        while waiting:
-            order.append(i := waiting.pop())
-            waiting.extend(reversed(children.get(i, [])))
-        return np.array(order, dtype=np.int64)
-
     def seen(self, order: Int64) -> Int64:
-        """Return which mask shows at each pixel, laid back to front in this order: int64 [h, w], -1 where none does."""
+        """Return which mask shows at each pixel; where neighbours overlap, the later one."""
         owner = np.full(self.masks[0].shape, -1, dtype=np.int64)
         for i in order:
             owner[self.masks[i]] = i
         return owner
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition(Stacked):
+    """Areas that overlap only what they lie on, so one number a pixel tells them all.
+
+    shown: int64 [h, w], which shows at each pixel, in any order; -1 where none does.
+    """
+
+    shown: Int64
+    parents: Int64
+    labels: tuple[str | None, ...]
+
+    def areas(self) -> Int64:
+        """Return the areas with what lies on each, px: int64 [k]."""
+        found = np.bincount(self.shown.ravel() + 1, minlength=len(self) + 1)[1:]
+        for i in range(len(self) - 1, 0, -1):
+            found[self.parents[i]] += found[i]
+        return found.astype(np.int64)
+
+    def seen(self, order: Int64) -> Int64:
+        """Return which shows at each pixel, the same in any order."""
+        return self.shown
 
 
 def stack(masks: Sequence[Mask], covered: Bool, most: int) -> Pile:
@@ -155,10 +195,10 @@ def picked(pile: Pile, kept: Int64) -> Pile:
     )
 
 
-def tree(pile: Pile) -> tuple[RegionTree, Int64]:
-    """Return the region tree of what is seen of masks and of all on them, and the node of each mask: int64 [k].
+def tree(pile: Stacked) -> tuple[RegionTree, Int64]:
+    """Return the region tree of what is seen of areas and of all on them, and the node of each: int64 [k].
 
-    The cost of a node is its area in px, so that cuts show the largest masks first. Where neighbours overlap, the one
+    The cost of a node is its area in px, so that cuts show the largest first. Where neighbours overlap, the one
     on top is the one that `arrange.stack` draws later, which looks at what is seen; hence a few rounds.
     """
     order = pile.order()
@@ -171,7 +211,7 @@ def tree(pile: Pile) -> tuple[RegionTree, Int64]:
     return found, nodes
 
 
-def _tree(pile: Pile, order: Int64) -> tuple[RegionTree, Int64]:
+def _tree(pile: Stacked, order: Int64) -> tuple[RegionTree, Int64]:
     seen = pile.seen(order)
     children: dict[int, list[int]] = {}
     for i in order:

@@ -77,16 +77,23 @@ def fit_many(masks: Iterable[Bool], tolerance: float, min_area: float = 0.0) -> 
 
 def lattice(mask: Bool) -> Outline:
     """Return the border of a mask, bool [h, w], as it is: lines along the cracks between pixels, square corners."""
-    from layervec.curves.contour import lined
-    from layervec.curves.trace import lattice_polygon
-
     corners, starts, _ = borders(mask)
-    rings = [lined(lattice_polygon(corners[begin:end])) for begin, end in pairwise(starts)]
-    return Outline(
-        np.concatenate([np.zeros((0, 2)), *rings]),
-        np.cumsum([0, *(len(ring) for ring in rings)], dtype=np.int64),
-        np.ones(sum(len(ring) for ring in rings) // 3, np.bool_),
-    )
+    following = _following(starts)
+    before = np.empty_like(following)
+    before[following] = np.arange(len(following))
+    turns = (corners - corners[before] != corners[following] - corners).any(axis=1)
+    nodes = corners[turns].astype(np.float64)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(turns)])[starts]
+    step = (nodes[_following(starts)] - nodes) / 3.0
+    points = np.stack((nodes, nodes + step, nodes + 2.0 * step), axis=1).reshape(-1, 2)
+    return Outline(points, 3 * starts, np.ones(len(nodes), np.bool_))
+
+
+def _following(starts: Int64) -> Int64:
+    """Return the index of the point after each on its ring: int64 [n]. starts: where rings begin, and the last ends."""
+    following = np.arange(1, starts[-1] + 1)
+    following[starts[1:] - 1] = starts[:-1]
+    return following
 
 
 def borders(mask: Bool) -> tuple[Int32, Int64, Float64]:
@@ -128,8 +135,7 @@ def chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Floa
     sizes = np.concatenate([np.zeros(1, np.int64), *(np.diff(outline.starts) // 3 for outline in outlines)])
     starts = np.cumsum(sizes)
     segments = np.concatenate([outline.points for outline in outlines]).reshape(-1, 3, 2)
-    following = np.arange(1, len(segments) + 1)
-    following[starts[1:] - 1] = starts[:-1]
+    following = _following(starts)
     cubics = np.concatenate([segments, segments[following, :1]], axis=1)
     bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
     bends[np.concatenate([outline.straight for outline in outlines])] = 0.0
@@ -201,7 +207,6 @@ def mean_deviation(outline: Outline, mask: Bool) -> float:
     start, end, _ = chords([outline], DEVIATION_TOLERANCE)
     if len(corners) == 0 or len(start) == 0:
         return math.inf
-    following = np.arange(1, len(corners) + 1)
-    following[starts[1:] - 1] = starts[:-1]
+    following = _following(starts)
     midpoints = np.asarray(0.5 * (corners + corners[following]), np.float64)
     return float(distances(midpoints, start, end).mean())
