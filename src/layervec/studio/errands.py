@@ -52,11 +52,14 @@ def look(message: Values) -> Values:
 def open_svg(message: Values) -> Values:
     """Read the file of somebody's SVG. source: the hash of the picture that it was made of, None where it has none."""
     from layervec import svg
+    from layervec.report import shown_drawing
 
     drawing = svg.read(_bytes(message["file"]), message["name"])
     source = drawing.metadata.get("source")
     told = source.get("sha256") if isinstance(source, dict) else None
-    return {**seen(svg.write(drawing)), "source": told if isinstance(told, str) else None}
+    # Its own text need not be read again for that: it may be large.
+    made = {"svg": svg.write(drawing), "shown": shown_drawing(drawing)}
+    return {**made, "source": told if isinstance(told, str) else None}
 
 
 def edit_drawing(message: Values) -> Values:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from layervec.studio.desks import Desk, Studio
 
-# Bytes of an SVG: four times what drawings of 4096 shapes have. Reading it takes ten seconds, showing it as many.
+# Bytes of an SVG: several times what drawings of 4096 shapes have. Opening one takes half a minute on one core.
 MOST_SVG = 8 << 20
 LARGE = 1 << 20  # bytes of an SVG from which reading it takes longer than a person waits without noticing
 PNG = b"\x89PNG"
@@ -84,7 +84,9 @@ async def make(studio: Studio, upload: Upload) -> Work:
             shown = await (_open if upload.is_svg else _begin)(studio, work, upload.file)
     finally:
         remove(upload.file)
-    studio.desk(work.id).seen = (work.revision, shown)
+    desk = studio.desk(work.id)
+    desk.seen = (work.revision, shown)
+    desk.post_drawing()
     return work
 
 
