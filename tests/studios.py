@@ -32,15 +32,24 @@ def squares(side=64):
     return image.png_bytes(pixels / 255)
 
 
+def command(*words):
+    """Return what starts a studio, as on the command line."""
+    return [sys.executable, "-c", "import sys; from layervec.cli import main; sys.exit(main())", "studio", *words]
+
+
 class Running:
     """A studio's process, and a client that speaks to it as its own page does."""
 
-    def __init__(self, folder, *words):
+    def __init__(self, folder, *words, browser=None):
         self.folder = folder
-        command = [sys.executable, "-m", "layervec.cli", "studio", "--no-browser", "--folder", str(folder), *words]
-        entry = "import sys; from layervec.cli import main; sys.exit(main())"
-        command[1:3] = ["-c", entry]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        environment = os.environ if browser is None else os.environ | {"BROWSER": str(browser)}
+        self.process = subprocess.Popen(
+            command("--folder", str(folder), *words, *([] if browser else ["--no-browser"])),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         self.address = self.process.stdout.readline().strip()
         assert self.address, self.process.stderr.read()
         self.url = self.address.partition("#")[0]
@@ -133,9 +142,9 @@ class Running:
 
 
 @contextmanager
-def studio(folder, *words):
-    """Run a studio that keeps its works in this folder."""
-    running = Running(folder, *words)
+def studio(folder, *words, browser=None):
+    """Run a studio that keeps its works in this folder. browser: a program that it opens, None: it opens none."""
+    running = Running(folder, *words, browser=browser)
     try:
         yield running
     finally:

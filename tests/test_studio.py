@@ -822,11 +822,15 @@ def alive(pid):
 
 
 def test_a_broken_record_hides_no_other_work(tmp_path):
-    for name, text in (("0" * 16, "{"), ("1" * 16, json.dumps({"name": "x", "created": 1.0}))):
+    picture = {"width": 64, "height": 64, "sha256": "0"}
+    whole = json.dumps({"name": "x", "created": 1.0, "picture": picture})
+    for name, text in (("0" * 16, "{"), ("1" * 16, whole)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "work.json").write_text(text)
+        (tmp_path / name / "picture").write_bytes(squares())
     with studio(tmp_path) as running:
         assert [each["id"] for each in running.client.get("works").json()] == ["1" * 16]
+    assert (tmp_path / ("0" * 16) / "picture").exists()  # for whoever mends the record
 
 
 def test_a_file_on_the_command_line_is_opened(tmp_path):

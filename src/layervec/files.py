@@ -1,4 +1,4 @@
-"""Write files whole or not at all.
+"""Write files whole or not at all, and lock them.
 
 Knows nothing of what is written; whoever has bytes for a path comes here.
 """
@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import IO, Any
 
 from layervec.errors import InputError
 
@@ -49,6 +50,21 @@ def check_writable(path: str | os.PathLike[str]) -> None:
                 trial.unlink()
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {reason(error)}.") from error
+
+
+def locked(file: IO[Any]) -> bool:
+    """Lock a file as long as it is open and this process lives; tell whether nobody else had."""
+    try:
+        import fcntl
+    except ImportError:
+        return True  # Windows: two runs in one folder are the user's to avoid
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a disk without locks
+    return True
 
 
 def reason(error: OSError | ValueError) -> str:

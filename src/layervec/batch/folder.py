@@ -18,7 +18,7 @@ from typing import Any
 
 from layervec.batch.place import HIDDEN, JOURNAL, LOCK, STAGING, OutputError, Place, Spot
 from layervec.errors import InputError
-from layervec.files import reason, write_atomic
+from layervec.files import locked, reason, write_atomic
 
 
 class Folder(Place):
@@ -85,7 +85,7 @@ class Folder(Place):
             self._lock = open(self._hidden / LOCK, "ab")  # noqa: SIM115  held as long as the run
         except OSError as error:
             raise InputError(f"{self.root} cannot be written: {reason(error)}.") from error
-        if not _locked(self._lock):
+        if not locked(self._lock):
             raise InputError(f"{self.root}: another batch is at work there.")
         try:
             return self._journal_path.read_bytes().split(b"\n")
@@ -127,18 +127,3 @@ class Folder(Place):
     @property
     def _journal_path(self) -> Path:
         return self._hidden / f"{JOURNAL}.jsonl"
-
-
-def _locked(file: Any) -> bool:
-    """Lock a file as long as it is open and this process lives; tell whether nobody else had."""
-    try:
-        import fcntl
-    except ImportError:
-        return True  # Windows: two runs in one folder are the user's to avoid
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a disk without locks
-    return True

@@ -1,6 +1,8 @@
 """The studio: a local web app to drop a picture into, watch it being drawn, and edit the layers.
 
     command.py    what `layervec studio` does: a socket, an address with a token, a browser
+    home.py       the folder of the works, held by one server and swept of leftovers
+    door.py       how the browser gets the address, and nobody else
     server.py     the app: the page's own files, and what is said where something goes wrong
     addresses.py  the addresses of works and what they answer
     guard.py      what is let in: token, host, origin, size of bodies; what every answer says
@@ -10,7 +12,8 @@
     edited.py     edits that were wished for
     works.py      pictures and drawings on disk, with undo
     jobs.py       the queue, and the processes that work it off
-    worker.py     what such a process does
+    worker.py     what such a process does: it draws
+    errands.py    or does what is short: reads drawings, looks at pictures, edits, makes files
     news.py       what a page is told while it looks at a work
     export.py     drawings as files
     page/         the page: plain ES modules and CSS, with the viewer that reports use too

@@ -6,7 +6,7 @@ board, where pages learn of it; answers to those who made it say little.
 
 from __future__ import annotations
 
-import asyncio
+import base64
 from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote
@@ -15,13 +15,13 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from layervec.errors import InputError
-from layervec.studio import uploads, wishes
+from layervec.studio import guard, uploads, wishes
 from layervec.studio.desks import BusyError, Desk, Studio
-from layervec.studio.edited import edited
+from layervec.studio.home import remove
+from layervec.studio.works import Work
 
 PICTURES = {"image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif", "image/avif"}
 SVG = "image/svg+xml"
-THUMBNAIL = 320  # px
 
 
 async def _studio(request: Request) -> Studio:
@@ -66,21 +66,17 @@ async def upload(request: Request, studio: AStudio) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in PICTURES | {SVG}:
         raise HTTPException(415, "That is neither a picture of a known kind nor an SVG.")
-    work = studio.store.create(name)
-    try:
-        file = await uploads.received(request, work.folder)
-        await asyncio.to_thread(uploads.for_new_work, studio.store, work, file, kind == SVG)
-    except BaseException:
-        studio.store.delete(work)
-        raise
-    return {"id": work.id}
+    most = uploads.MOST_SVG if kind == SVG else guard.MOST_UPLOAD
+    file = await uploads.received(request, studio.store.hidden, most)
+    return {"id": (await uploads.make(studio, uploads.Upload(name, file, kind == SVG))).id}
 
 
 @routes.get("/works/{work}/events")
-async def events(desk: ADesk) -> Response:
+async def events(studio: AStudio, desk: ADesk) -> Response:
     """Answer with a stream of news for as long as the page listens."""
     if desk.board.crowded:
         raise HTTPException(429, "Too many pages look at this work.")
+    studio.look(desk)
     return StreamingResponse(desk.board.follow(), media_type="text/event-stream")
 
 
@@ -91,41 +87,37 @@ async def delete(studio: AStudio, desk: ADesk) -> None:
 
 
 @routes.post("/works/{work}/picture", status_code=204)
-async def attach(request: Request, desk: ADesk) -> None:
+async def attach(request: Request, studio: AStudio, desk: ADesk) -> None:
     """Give a reopened drawing the picture that it was made of."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in PICTURES:
         raise HTTPException(415, "That is no picture of a known kind.")
-    async with desk.lock:
-        file = await uploads.received(request, desk.work.folder)
-        try:
-            await asyncio.to_thread(uploads.attach, desk.work, file)
-        finally:
-            file.unlink(missing_ok=True)
-        desk.post()
+    file = await uploads.received(request, studio.store.hidden)  # before the lock: it may come slowly
+    try:
+        async with desk.lock:
+            await uploads.attach(studio, desk, file)
+    finally:
+        remove(file)
+    desk.post()
 
 
 @routes.get("/works/{work}/picture")
 async def picture(studio: AStudio, desk: ADesk) -> Response:
     """Answer with the picture, decoded and encoded anew, as large as a page needs it.
 
-    Only once it has been drawn: a process of its own has then survived decoding it.
+    Only once it has been drawn: decoding it as well would delay its first drawing.
     """
     if desk.work.picture is None or not desk.work.revision:
         raise HTTPException(404, "This work has no picture, or none that was drawn.")
-    async with studio.heavy:
-        data, kind = await asyncio.to_thread(uploads.shown, desk.work)
+    async with desk.lock:
+        data, kind = await uploads.shown(studio, desk.work)
     return Response(data, media_type=kind)
 
 
 @routes.get("/works/{work}/thumbnail")
-async def small(desk: ADesk) -> Response:
+async def small(studio: AStudio, desk: ADesk) -> Response:
     """Answer with a small picture of the drawing."""
-    from layervec.studio import export
-
-    text, drawing = desk.work.text(), desk.work.drawing()
-    data = await asyncio.to_thread(export.png, text, drawing.width, drawing.height, THUMBNAIL)
-    return Response(data, media_type="image/png")
+    return Response(await _exported(studio, desk.work, "thumbnail"), media_type="image/png")
 
 
 # Drawing and editing
@@ -138,10 +130,11 @@ async def draw(wish: wishes.Draw, studio: AStudio, desk: ADesk) -> None:
         raise InputError("This drawing has no picture to draw; add it first.")
     settings = wish.settings(studio.base, studio.offered)
     async with desk.lock:
+        _check(desk, desk.work.revision)
+        desk.work.choose(wish.model_dump())
         await studio.start(
             desk, {"do": "draw", "settings": settings.model_dump(mode="json", exclude_unset=True)}, "draw"
         )
-        desk.work.choose(wish.model_dump())
 
 
 @routes.post("/works/{work}/cancel", status_code=202)
@@ -156,8 +149,8 @@ async def refit(wish: wishes.Refit, studio: AStudio, desk: ADesk) -> None:
     """Fit some layers anew."""
     async with desk.lock:
         _check(desk, wish.base, needs_picture=True)
-        picture = await _to_fit(studio, desk)
-        message = {"do": "refit", **picture, "svg": desk.work.text(), "ids": wish.ids, "paths": wish.paths}
+        picture = str(await uploads.to_fit(studio, desk.work))
+        message = {"do": "refit", "picture": picture, "svg": desk.work.text(), "ids": wish.ids, "paths": wish.paths}
         await studio.start(desk, message, "refit")
 
 
@@ -172,46 +165,43 @@ async def detail(
     """Add detail where a mask says so; the body is a PNG, white where it is missing."""
     if request.headers.get("content-type") != "image/png":
         raise HTTPException(415, "The mask should be a PNG.")
-    async with desk.lock:
-        _check(desk, base, needs_picture=True)
-        mask = await uploads.received(request, desk.work.folder)
-        used_up = partial(mask.unlink, missing_ok=True)
-        try:
-            await asyncio.to_thread(uploads.picture_facts, mask, "The mask")
-            picture = await _to_fit(studio, desk)
-            message = {"do": "detail", **picture, "svg": desk.work.text(), "mask": str(mask), "paths": paths}
+    mask = await uploads.received(request, studio.store.hidden, guard.MOST_JSON)  # before the lock: it may come slowly
+    used_up = partial(remove, mask)
+    try:
+        async with desk.lock:
+            _check(desk, base, needs_picture=True)
+            await studio.errand({"do": "facts", "file": str(mask), "name": "The mask"})
+            picture = str(await uploads.to_fit(studio, desk.work))
+            message = {"do": "detail", "picture": picture, "svg": desk.work.text(), "mask": str(mask), "paths": paths}
             await studio.start(desk, message, "detail", used_up)
-        except BaseException:
-            used_up()
-            raise
-
-
-async def _to_fit(studio: Studio, desk: Desk) -> dict[str, str]:
-    async with studio.heavy:
-        return {"picture": str(await asyncio.to_thread(uploads.to_fit, desk.work))}
+    except BaseException:
+        used_up()
+        raise
 
 
 @routes.post("/works/{work}/edit", status_code=204)
-async def edit(wish: wishes.Edit, desk: ADesk) -> None:
+async def edit(wish: wishes.Edit, studio: AStudio, desk: ADesk) -> None:
     """Change the drawing by hand."""
     async with desk.lock:
         _check(desk, wish.base)
-        text = await asyncio.to_thread(edited, desk.work, wish)
-        desk.work.add(text, wish.do)
+        made = await studio.errand({"do": "edit", "svg": desk.work.text(), "wish": wish.model_dump()})
+        desk.keep(made, wish.do)
         desk.message = ""
         desk.post_drawing()
         desk.post()
 
 
 @routes.post("/works/{work}/{step}", status_code=204)
-async def step(step: Literal["undo", "redo"], desk: ADesk) -> None:
+async def step(step: Literal["undo", "redo"], studio: AStudio, desk: ADesk) -> None:
     """Go a drawing back or forward."""
     async with desk.lock:
         _check(desk, desk.work.revision)
         desk.work.undo() if step == "undo" else desk.work.redo()
         desk.message = ""
-        desk.post_drawing()
-        desk.post()
+        try:
+            await studio.read(desk)
+        finally:  # also where it cannot be read: then another step leads to one that can
+            desk.post()
 
 
 def _check(desk: Desk, base: int, *, needs_picture: bool = False) -> None:
@@ -230,16 +220,12 @@ def _check(desk: Desk, base: int, *, needs_picture: bool = False) -> None:
 @routes.get("/works/{work}/drawing.{kind}")
 async def save(kind: Literal["svg", "png", "pdf"], studio: AStudio, desk: ADesk) -> Response:
     """Answer with the drawing as a file to keep."""
-    from layervec.studio import export
-
-    text, drawing = desk.work.text(), desk.work.drawing()
-    async with studio.heavy:
-        if kind == "svg":
-            data, media = text.encode(), SVG
-        elif kind == "png":
-            data = await asyncio.to_thread(export.png, text, drawing.width, drawing.height)
-            media = "image/png"
-        else:
-            data, media = await asyncio.to_thread(export.pdf, drawing), "application/pdf"
+    media = {"svg": SVG, "png": "image/png", "pdf": "application/pdf"}[kind]
+    data = desk.work.text().encode() if kind == "svg" else await _exported(studio, desk.work, kind)
     name = quote(f"{desk.work.record.name}.{kind}", safe="")
     return Response(data, media_type=media, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})
+
+
+async def _exported(studio: Studio, work: Work, kind: str) -> bytes:
+    message = {"do": "export", "svg": work.text(), "kind": kind}
+    return base64.b64decode((await studio.errand(message, large=kind != "thumbnail"))["data"])

@@ -1,28 +1,46 @@
-"""What `layervec studio` does: bind a socket of this machine, print an address with a token, open a browser, serve.
+"""What `layervec studio` does: hold a folder, bind a socket, print an address with a token, open a browser, serve.
 
-Knows the machine: folders, sockets, models that are there. Nothing of requests.
+The address goes to the user's own terminal, and never to a command line, which everybody can read: see door.py.
+Knows the machine: folders, sockets, signals, models that are there. Nothing of requests.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
+import signal
 import socket
+import stat
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from layervec.arguments import Studio as Asked
 from layervec.errors import InputError
 from layervec.files import reason
 from layervec.models import machine, sam_onnx
+from layervec.progress import say
 from layervec.settings import Settings
+from layervec.studio.door import Door, why_not
+from layervec.studio.home import held
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+
+    from layervec.studio.desks import Studio
+    from layervec.studio.uploads import Upload
 
 HOST = "127.0.0.1"
 TOKEN_BYTES = 24
+TICK = 0.1  # s between looks at whether the studio was interrupted while it starts
 SOON = 1  # s that open streams have when the server stops
+READ_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 NEEDED = ("fastapi", "uvicorn", "reportlab")
 
 
@@ -31,24 +49,27 @@ def run(asked: Asked) -> None:
     missing = [name for name in NEEDED if not machine.installed(name)]
     if missing:
         raise InputError(f'the studio needs {", ".join(missing)}: pip install ".[studio]".')
-    with bound(asked.port) as listening:
-        serve(listening, asked, tell=_printer(not asked.no_browser))
+    folder = asked.folder or default_folder()
+    with _one_interrupt(), bound(asked.port) as listening, held(folder) as hidden:
+        serve(listening, asked, folder, hidden)
 
 
-def serve(listening: socket.socket, asked: Asked, *, tell: Callable[[str], None], token: str | None = None) -> None:
-    """Serve on this socket until interrupted; `tell` gets the address as soon as it answers."""
+def serve(listening: socket.socket, asked: Asked, folder: Path, hidden: Path) -> None:
+    """Serve on this socket until interrupted, and tell of the address as soon as it answers. Raises InputError."""
     import uvicorn
 
+    from layervec.studio import uploads
     from layervec.studio.desks import Studio
     from layervec.studio.server import application
+    from layervec.studio.works import Store
 
-    studio = Studio(asked.folder or default_folder(), asked.drawing, offered(asked.drawing))
-    token = token or secrets.token_urlsafe(TOKEN_BYTES)
+    first = uploads.copied(asked.file, hidden) if asked.file else None
+    studio = Studio(Store(folder, hidden), asked.drawing, offered(asked.drawing))
+    token = secrets.token_urlsafe(TOKEN_BYTES)
     port = listening.getsockname()[1]
-    hosts = [f"{HOST}:{port}", f"localhost:{port}"]
-    address = f"http://{HOST}:{port}/{token}/" + (f"#{studio.take(asked.file)}" if asked.file else "")
+    entrance = _Entrance(hidden, f"http://{HOST}:{port}", token, opens=not asked.no_browser)
     config = uvicorn.Config(
-        application(studio, token, hosts),
+        application(studio, token, [f"{HOST}:{port}", f"localhost:{port}"], entrance.opened),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -56,17 +77,108 @@ def serve(listening: socket.socket, asked: Asked, *, tell: Callable[[str], None]
         ws="none",
         timeout_graceful_shutdown=SOON,
     )
+    _serve(config, listening, studio, first, entrance)
+
+
+def _serve(config: Config, listening: socket.socket, studio: Studio, first: Upload | None, entrance: _Entrance) -> None:
+    """Serve until interrupted. first: a file to begin with. InputError where that is not to be had."""
+    import uvicorn
+
+    from layervec.studio import uploads
 
     class Server(uvicorn.Server):
+        refusal: InputError | None = None
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            tell(address)
+            making = asyncio.create_task(uploads.make(studio, first)) if first else None
+            while making and not making.done() and not self.should_exit:
+                await asyncio.wait({making}, timeout=TICK)
+            try:
+                entrance.tell(making.result().id if making and making.done() else "")
+            except InputError as error:  # the server must come down in order first
+                self.refusal, self.should_exit = error, True
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             studio.close()
             await super().shutdown(sockets)
 
-    Server(config).run([listening])
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if not self.should_exit:  # a second would leave processes and tasks behind
+                super().handle_exit(sig, frame)
+
+    server = Server(config)
+    server.run([listening])
+    if server.refusal is not None:
+        raise server.refusal
+
+
+class _Entrance:
+    """What a user is told to get in, and the door for the browser. opens: whether to open one."""
+
+    def __init__(self, hidden: Path, origin: str, token: str, *, opens: bool) -> None:
+        self._hidden, self._origin, self._token, self._opens = hidden, origin, token, opens
+        self._door: Door | None = None
+
+    def opened(self, code: str) -> str | None:
+        """Return the address for a code that opens the door."""
+        return self._door.opened(code) if self._door is not None else None
+
+    def tell(self, work: str) -> None:
+        """Print the address, with a work's id in it, and open a browser; print nothing that others could read."""
+        address = f"{self._origin}/{self._token}/" + (f"#{work}" if work else "")
+        secret = not _others_read(sys.stdout)
+        if self._opens or not secret:
+            try:
+                self._door = Door(self._hidden, self._origin, address)
+            except OSError as error:
+                say(f"layervec: {why_not(error)}")
+        if secret or self._door is None:
+            self._print(address)
+        else:
+            self._print(self._door.page.as_uri())
+            say("layervec: others can read this output, so it names a page that only you can read; it opens once.")
+        if self._opens and self._door is not None:  # beside the server, as some browsers are started slowly
+            threading.Thread(target=webbrowser.open, args=(self._door.page.as_uri(),), daemon=True).start()
+
+    def _print(self, address: str) -> None:
+        sys.stdout.write(address + "\n")
+        sys.stdout.flush()
+
+
+def _others_read(stream: object) -> bool:
+    """Tell whether output goes into a file that others can read. A terminal is its user's, a pipe its reader's."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return False
+    return stat.S_ISREG(mode) and bool(mode & READ_BY_OTHERS) and os.name != "nt"
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the studio, and no other disturb it at that.
+
+    Two come at once where somebody presses Ctrl-C twice, or a shell and its terminal both send one. After the first
+    they stay ignored, as there is nothing left but to end the process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            for number, handler in before.items():
+                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def bound(port: int) -> socket.socket:
@@ -83,14 +195,21 @@ def bound(port: int) -> socket.socket:
 
 
 def default_folder() -> Path:
-    """Return where works are kept unless somebody says otherwise."""
+    """Return where works are kept unless somebody says otherwise. InputError where there is no home folder."""
+    try:
+        return _data_home() / "layervec" / "studio"
+    except RuntimeError:
+        raise InputError(
+            "the studio has nowhere to keep works, as there is no home folder; name a folder with --folder."
+        ) from None
+
+
+def _data_home() -> Path:
     if sys.platform == "darwin":
-        home = Path("~/Library/Application Support").expanduser()
-    elif os.name == "nt":
-        home = Path(os.environ.get("LOCALAPPDATA") or "~/AppData/Local").expanduser()
-    else:
-        home = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-    return home / "layervec" / "studio"
+        return Path("~/Library/Application Support").expanduser()
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA") or "~/AppData/Local").expanduser()
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
 
 
 def offered(settings: Settings) -> frozenset[str]:
@@ -103,13 +222,3 @@ def offered(settings: Settings) -> frozenset[str]:
     if simplifier.is_dir() and torch and machine.installed("diffusers"):
         found.add("sds")
     return frozenset(found)
-
-
-def _printer(opens: bool) -> Callable[[str], None]:
-    def tell(address: str) -> None:
-        sys.stdout.write(address + "\n")
-        sys.stdout.flush()
-        if opens:  # beside the server, as some browsers are started slowly
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-
-    return tell

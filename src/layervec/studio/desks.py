@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from layervec.errors import InputError
-from layervec.files import reason
 from layervec.settings import Settings
-from layervec.studio.jobs import Job, Jobs
+from layervec.studio import uploads
+from layervec.studio.jobs import MOST_ERRANDS, Job, Jobs
 from layervec.studio.news import Board
+from layervec.studio.worker import ERRANDS
 from layervec.studio.works import Store, Work
 
 
@@ -34,6 +35,8 @@ class Desk:
     job: Job | None = None
     progress: dict[str, Any] = field(default_factory=dict)
     message: str = ""
+    seen: tuple[int, str] = (0, "")  # the revision that was read last, and what pages get of it
+    looking: asyncio.Task[None] | None = None
 
     def post(self) -> None:
         """Put up how the work stands."""
@@ -53,23 +56,28 @@ class Desk:
         )
 
     def post_drawing(self) -> None:
-        """Put up the present drawing."""
-        if self.work.revision:
-            from layervec.report import shown_drawing
+        """Put up the present drawing, if it has been read."""
+        revision, shown = self.seen
+        if revision == self.work.revision != 0:
+            self.board.post("drawing", {"svg": shown, "revision": revision, "draft": False})
 
-            drawing = self.work.drawing()
-            svg = shown_drawing(drawing)
-            self.board.post("drawing", {"svg": svg, "revision": self.work.revision, "draft": False})
+    def keep(self, made: dict[str, Any], what: str) -> None:
+        """Make what an errand or a job has made the present drawing. StorageError where it cannot be kept."""
+        self.work.add(made["svg"], what)
+        self.seen = (self.work.revision, made["shown"])
 
 
 class Studio:
     """What the server knows while it runs."""
 
-    def __init__(self, folder: Path, base: Settings, offered: frozenset[str]) -> None:
-        self.store = Store(folder)
+    def __init__(self, store: Store, base: Settings, offered: frozenset[str]) -> None:
+        self.store = store
         self.base, self.offered = base, offered
         self.jobs = Jobs()
-        self.heavy = asyncio.Semaphore(1)  # what needs much memory in this process, one at a time
+        self.errands = Jobs(ERRANDS, most=MOST_ERRANDS)
+        self._large = asyncio.Semaphore(
+            1
+        )  # errands that take long or much memory, so that a process is left for others
         self._desks: dict[str, Desk] = {}
 
     def desk(self, name: str) -> Desk:
@@ -80,26 +88,34 @@ class Studio:
         if name not in self._desks:
             desk = self._desks[name] = Desk(work)
             desk.post()
-            desk.post_drawing()
         return self._desks[name]
 
-    def take(self, file: Path) -> str:
-        """Make a work of a file of this machine and return its id. Raises InputError."""
-        from layervec.studio import uploads
+    async def errand(self, message: dict[str, Any], *, large: bool = False) -> dict[str, Any]:
+        """Have a short job done, see errands.py, and return its values. Raises InputError."""
+        async with self._large if large or len(message.get("svg", "")) >= uploads.LARGE else nullcontext():
+            return await self.errands.do(message)
 
+    def look(self, desk: Desk) -> None:
+        """See to it that the board gets the present drawing, or a message that says why not."""
+        if desk.seen[0] != desk.work.revision and desk.looking is None:
+            desk.looking = asyncio.create_task(self._look(desk))
+
+    async def _look(self, desk: Desk) -> None:
         try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise InputError(f"{file} cannot be read: {reason(error)}.") from error
-        work = self.store.create(file.name)
-        try:
-            copy = work.folder / "upload"
-            copy.write_bytes(data)
-            uploads.for_new_work(self.store, work, copy, data.lstrip()[:1] == b"<")
-        except BaseException:
-            self.store.delete(work)
-            raise
-        return work.id
+            async with desk.lock:
+                await self.read(desk)
+        except InputError as error:
+            desk.message = str(error)
+            desk.post()
+        finally:
+            desk.looking = None
+
+    async def read(self, desk: Desk) -> None:
+        """Put up the present drawing, read first where it has not been. InputError where it cannot be read."""
+        revision = desk.work.revision
+        if desk.seen[0] != revision:
+            desk.seen = (revision, (await self.errand({"do": "look", "svg": desk.work.text()}))["shown"])
+        desk.post_drawing()
 
     def forget(self, desk: Desk) -> None:
         """Delete a work, end what is done for it and send away who follows it."""
@@ -146,7 +162,7 @@ class Studio:
             desk.message = news.get("message", "")
             if kind == "done":
                 try:
-                    desk.work.add(news["svg"], what)
+                    desk.keep(news, what)
                 except InputError as error:
                     desk.message = str(error)
             if desk.work.revision:

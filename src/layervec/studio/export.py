@@ -22,8 +22,12 @@ EVEN_ODD, NONZERO = 0, 1  # ReportLab's names for fill rules are numbers
 
 
 def png(text: str, width: float, height: float, longest: int = MOST_SIDE) -> bytes:
-    """Return SVG text as a PNG file with transparency, of its own size but no side longer than `longest` px."""
-    return png_bytes(render_svg(text, *fit_size(round(width), round(height), longest), background=None))
+    """Return SVG text as a PNG file with transparency, of its own size but no side longer than `longest` px.
+
+    A side of less than half a pixel gets one.
+    """
+    size = fit_size(max(1, round(width)), max(1, round(height)), longest)
+    return png_bytes(render_svg(text, *size, background=None))
 
 
 def pdf(drawing: Drawing) -> bytes:

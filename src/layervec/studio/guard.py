@@ -2,17 +2,18 @@
 
 The token is the first part of every path, so that a page's own relative addresses carry it: no cookie, nothing that
 another page could make a browser send along. Host is checked because a name of somebody else's may resolve to
-127.0.0.1 (DNS rebinding), Origin because any page may send requests here. Plain ASGI: streams go through untouched.
+127.0.0.1 (DNS rebinding), Origin because any page may send requests here. The browser that the studio opens comes with
+a code in the token's place, once, and is shown on; see door.py. Plain ASGI: streams go through untouched.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_JSON = 1 << 20  # bytes of a body that is no upload
@@ -37,11 +38,15 @@ HEADERS = {
 class Guard:
     """Stands before an app and answers itself what must not get there.
 
-    token: the first part of every path. hosts: values that Host may have, each with its port.
+    token: the first part of every path. hosts: values that Host may have, each with its port. opened: returns the
+    address for a code that opens it, see door.py, None for any other.
     """
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str, hosts: Iterable[str], opened: Callable[[str], str | None] = lambda code: None
+    ) -> None:
         self._app = app
+        self._opened = opened
         self._token = token.encode()
         self._hosts = frozenset(hosts)
 
@@ -81,6 +86,8 @@ class Guard:
             return _refused("Requests of other pages are not answered.")
         token, slash, _ = scope["path"][1:].partition("/")
         if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token):
+            if scope["method"] == "GET" and (address := self._opened(token)):
+                return RedirectResponse(address, 303)
             return _refused("Open the address that `layervec studio` has printed; it changes at every start.")
         return None if slash else _refused("The address ends in a slash.", 404)
 

@@ -1,8 +1,8 @@
-"""The queue, and the processes that work it off.
+"""Queues, and the processes that work them off.
 
-A job is what worker.py does; news of it go to its listener as they come. A process that does not stop when asked, or
-ends by itself, is replaced; its job then ends with a sentence, and the next one runs. Knows no works and no requests.
-All of it happens on one event loop.
+A job is what worker.py does; news of it go to its listener as they come. A process that does not stop when asked, takes
+longer than a job may, or ends by itself, is replaced; its job then ends with a sentence, and the next one runs. Knows
+no works and no requests. All of it happens on one event loop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from layervec.errors import InputError
 # Not from the working folder (-P): who knows what modules lie there.
 COMMAND = (sys.executable, "-P", "-m", "layervec.studio.worker")
 PROCESSES = 2  # a short edit need not wait for a long drawing; each uses all cores
-MOST_WAITING = 24  # jobs; whoever waits behind so many has left
+MOST_WAITING = 24  # drawings; whoever waits behind so many has left
+MOST_ERRANDS = 512  # that wait; a list of works asks for a thumbnail of each
+ERRAND_LIMIT = 120.0  # s that an errand may take; the largest drawings that are let in take a quarter of it on one core
 PATIENCE = 1.0  # s that a process has to notice a cancelled job before it is ended
 MOST_LINE = 128 << 20  # bytes of one piece of news, which may hold a drawing
 ENDS = frozenset({"done", "failed", "cancelled"})
@@ -29,11 +31,16 @@ Listener = Callable[[dict[str, Any]], None]
 
 
 class Job:
-    """One thing to do. message: what worker.py expects. listener: gets every piece of news as {"kind": ...}."""
+    """One thing to do. message: what worker.py expects. listener: gets every piece of news as {"kind": ...}.
 
-    def __init__(self, message: dict[str, Any], listener: Listener) -> None:
+    limit: seconds that it may run, None for as long as it takes.
+    """
+
+    def __init__(self, message: dict[str, Any], listener: Listener, limit: float | None = None) -> None:
         self.message = message
         self._listener = listener
+        self.limit = limit
+        self.late = False  # it was ended because of its limit
         self.over = False
         self.cancelled = asyncio.Event()
 
@@ -45,12 +52,13 @@ class Job:
 
 
 class Jobs:
-    """Works jobs off while it is entered."""
+    """Works jobs off while it is entered. words: more of the command line of its processes. most: that may wait."""
 
-    def __init__(self, processes: int = PROCESSES) -> None:
+    def __init__(self, *words: str, most: int = MOST_WAITING, processes: int = PROCESSES) -> None:
         self._waiting: deque[Job] = deque()
+        self._most = most
         self._more = asyncio.Condition()
-        self._slots = [_Slot() for _ in range(processes)]
+        self._slots = [_Slot(words) for _ in range(processes)]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Jobs:
@@ -66,12 +74,31 @@ class Jobs:
 
     async def put(self, job: Job) -> None:
         """Queue a job. InputError where too many wait."""
-        if len(self._waiting) >= MOST_WAITING:
-            raise InputError(f"{MOST_WAITING} drawings are waiting already; try again when some are done.")
+        if len(self._waiting) >= self._most:
+            raise InputError(f"{self._most} drawings are waiting already; try again when some are done.")
         async with self._more:
             self._waiting.append(job)
             self._tell_places()
             self._more.notify()
+
+    async def do(self, message: dict[str, Any], limit: float = ERRAND_LIMIT) -> dict[str, Any]:
+        """Have a job done and return the news that it is. InputError where it fails or takes longer than `limit` s."""
+        ended: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+        def listen(news: dict[str, Any]) -> None:
+            if news["kind"] in ENDS and not ended.done():
+                ended.set_result(news)
+
+        job = Job(message, listen, limit)
+        await self.put(job)
+        try:
+            news = await ended
+        finally:
+            if not job.over:
+                self.cancel(job)
+        if news.pop("kind") != "done":
+            raise InputError(news.get("message", "This was cancelled."))
+        return news
 
     def cancel(self, job: Job) -> None:
         """End a job, whether it waits or runs."""
@@ -102,9 +129,10 @@ class Jobs:
 
 
 class _Slot:
-    """A process that takes one job after the other, and is replaced where it ends."""
+    """A process that takes one job after the other, and is replaced where it ends. words: see `Jobs`."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self._words = words
         self._process: Process | None = None
         self.tried = asyncio.Event()
         self.ready = False
@@ -117,7 +145,7 @@ class _Slot:
         self._process = None
         with suppress(EOFError, OSError):
             self._process = await asyncio.create_subprocess_exec(
-                *COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=MOST_LINE
+                *COMMAND, *self._words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=MOST_LINE
             )
             await self._receive()
             self.ready = True
@@ -131,17 +159,20 @@ class _Slot:
             await self._send(job.message)
             while not job.over:
                 job.tell(await self._receive())
-        except (EOFError, OSError):
-            job.tell({"kind": "cancelled"} if job.cancelled.is_set() else await self._obituary())
+        except (EOFError, OSError, ValueError):  # ValueError: a line longer than MOST_LINE
+            job.tell({"kind": "cancelled"} if job.cancelled.is_set() else await self._obituary(job))
             await self.end()
         finally:
             stopping.cancel()
 
     async def _stop_when_asked(self, job: Job) -> None:
-        await job.cancelled.wait()
-        with suppress(OSError):
-            await self._send({"do": "cancel"})
-        await asyncio.sleep(PATIENCE)
+        try:
+            await asyncio.wait_for(job.cancelled.wait(), job.limit)
+            with suppress(OSError):
+                await self._send({"do": "cancel"})
+            await asyncio.sleep(PATIENCE)
+        except TimeoutError:
+            job.late = True
         self._kill()
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -160,7 +191,9 @@ class _Slot:
         news: dict[str, Any] = json.loads(line)
         return news
 
-    async def _obituary(self) -> dict[str, Any]:
+    async def _obituary(self, job: Job) -> dict[str, Any]:
+        if job.late:
+            return {"kind": "failed", "message": f"That takes longer than {job.limit:.0f} s, which is too long here."}
         if self._process is None:
             return {
                 "kind": "failed",

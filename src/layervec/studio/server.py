@@ -6,7 +6,7 @@ What may come in at all is guard.py's business, what happens to works that of ad
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from importlib.resources import files
@@ -17,12 +17,15 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from layervec import viewer
 from layervec.errors import InputError
+from layervec.files import reason
 from layervec.studio import addresses
 from layervec.studio.desks import BusyError, Studio
 from layervec.studio.guard import Guard
+from layervec.studio.works import StorageError
 
 PAGE = {
     *("studio.js", "ask.js", "start.js", "settings.js", "work.js"),
@@ -33,12 +36,12 @@ VIEWER = {"controls.js", "drawing.js", "tree.js", "viewer.css"}
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 
-def application(studio: Studio, token: str, hosts: list[str]) -> Guard:
-    """Return a studio as an ASGI app. hosts: its own, each with its port."""
+def application(studio: Studio, token: str, hosts: list[str], opened: Callable[[str], str | None]) -> Guard:
+    """Return a studio as an ASGI app. hosts: its own, each with its port. opened: see `Guard`."""
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
-        async with studio.jobs:
+        async with studio.errands, studio.jobs:
             yield
 
     app = FastAPI(lifespan=living, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -48,12 +51,24 @@ def application(studio: Studio, token: str, hosts: list[str]) -> Guard:
     app.add_exception_handler(InputError, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(StarletteHTTPException, _said)
+    app.add_exception_handler(OSError, _unreadable)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _our_fault)
-    return Guard(app, token, hosts)
+    return Guard(app, token, hosts, opened)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return JSONResponse({"message": str(error)}, 409 if isinstance(error, BusyError) else 422)
+    status = 409 if isinstance(error, BusyError) else 507 if isinstance(error, StorageError) else 422
+    return JSONResponse({"message": str(error)}, status)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return JSONResponse({"message": f"A file of this work cannot be read: {reason(error)}."}, 507)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # which nobody hears
 
 
 async def _misunderstood(request: Request, error: Exception) -> Response:

@@ -1,8 +1,10 @@
-"""What a process of the studio does: draw a picture, fit parts of a drawing anew, add detail.
+"""What a process of the studio does: draw a picture, fit parts of a drawing anew, add detail; or errands.
 
 A line of JSON on stdin is a job or the wish to cancel it, a line on stdout is news of it; see `Job` and jobs.py. A job
-ends with one line of kind `done`, `failed` or `cancelled`. Pictures of unknown origin are decoded here first, so
-that one that ends a decoder ends no more than this process. Writes no files; ends when the server that started it does.
+ends with one line of kind `done`, `failed` or `cancelled`. Pictures of unknown origin are decoded here, so that one
+that ends a decoder ends no more than this process. Writes no files; ends when the server that started it does.
+
+With the word `errands` it keeps to short jobs, see errands.py, and loads no kernels.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from layervec.errors import InputError
+from layervec.files import reason
+from layervec.studio import errands
 
 if TYPE_CHECKING:
     from layervec.events import Event
@@ -32,6 +36,7 @@ SMALL = 160  # px; levels and cuts as the page shows them
 CUTS = (4, 16, 64)  # regions
 APART = 0.05  # s between two lines about progress: more than a page can show
 PAINTED = 0.5  # alpha from which a pixel of a mask counts
+ERRANDS = "errands"  # the word on the command line
 SCALE = 0.9  # of the bar for a drawing after a draft that came first
 
 
@@ -59,29 +64,31 @@ class Worker:
                 self._jobs.put(message)
         os._exit(0)
 
-    def run(self) -> None:
-        """Work for ever."""
-        _warm_up()
+    def run(self, warm_up: Callable[[], None]) -> None:
+        """Work for ever, once all is loaded."""
+        warm_up()
         self._tell("ready")
         while True:
             self._work(self._jobs.get())
 
     def _work(self, job: dict[str, Any]) -> None:
         try:
-            work: dict[str, Callable[[dict[str, Any]], str]]
-            work = {"draw": self._draw, "refit": self._refit, "detail": self._detail}
-            self._tell("done", svg=work[job["do"]](job))
+            work: dict[str, Callable[[dict[str, Any]], errands.Values]]
+            work = {"draw": self._draw, "refit": self._refit, "detail": self._detail, **errands.ERRANDS}
+            self._tell("done", **work[job["do"]](job))
         except _Cancelled:
             self._tell("cancelled")
         except InputError as error:
-            self._tell("failed", message=str(error).replace("The given data", job["name"]))
+            self._tell("failed", message=str(error).replace("The given data", job.get("name", "The picture")))
+        except OSError as error:
+            self._tell("failed", message=f"A file of this work cannot be read: {reason(error)}.")
         except MemoryError:
             self._tell("failed", message="There is not enough memory for this picture.")
         except Exception as error:  # the page must hear of it, and the next job must run
             self._tell("failed", message=f"Something went wrong that is not your fault ({type(error).__name__}).")
             sys.excepthook(*sys.exc_info())
 
-    def _draw(self, job: dict[str, Any]) -> str:
+    def _draw(self, job: dict[str, Any]) -> errands.Values:
         from layervec import svg
         from layervec.pipeline import vectorize
         from layervec.settings import Settings
@@ -95,18 +102,18 @@ class Worker:
             first = vectorize(data, draft, on_event=_News(self, draft, 0.0, before))
             self._tell("drawing", svg=_shown(first.drawing))
         result = vectorize(data, settings, on_event=_News(self, settings, before, 1.0))
-        return svg.write(replace(result.drawing, title=job["name"]))
+        return errands.seen(svg.write(replace(result.drawing, title=job["name"])))
 
-    def _refit(self, job: dict[str, Any]) -> str:
+    def _refit(self, job: dict[str, Any]) -> errands.Values:
         from layervec import svg
         from layervec.refit import refit
 
         drawing = svg.read(job["svg"])
         picture = _opened(job["picture"])
         fitted = refit(drawing, picture, job["ids"], paths=job["paths"], on_progress=self._part)
-        return svg.write(fitted)
+        return errands.seen(svg.write(fitted))
 
-    def _detail(self, job: dict[str, Any]) -> str:
+    def _detail(self, job: dict[str, Any]) -> errands.Values:
         from layervec import svg
         from layervec.refit import add_detail
 
@@ -114,7 +121,7 @@ class Worker:
         added = add_detail(
             drawing, _opened(job["picture"]), _region(job["mask"], drawing), paths=job["paths"], on_progress=self._part
         )
-        return svg.write(added)
+        return errands.seen(svg.write(added))
 
     def _part(self, done: float) -> None:
         """Tell how far fitting a part is."""
@@ -246,7 +253,7 @@ def main() -> None:
     worker = Worker(out)
     threading.Thread(target=worker.listen, args=(iter(sys.stdin.buffer.readline, b""),), daemon=True).start()
     with suppress(BrokenPipeError, KeyboardInterrupt):
-        worker.run()
+        worker.run(errands.warm_up if ERRANDS in sys.argv[1:] else _warm_up)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,27 @@
     FOLDER/0123456789abcdef/picture      the bytes that were uploaded; shown, fitted: the same made smaller
     FOLDER/0123456789abcdef/1.svg ...    every drawing, for undo and redo
 
-Names of folders and files are made here and never by a browser. Drawings are written before the record that tells of
-them, and each in one step, so whatever ends the server, a finished drawing stays. Knows no requests and no jobs.
+Names of folders and files are made here and never by a browser. A new work takes its place once it is whole. Drawings
+are written before the record that tells of them, and each in one step, so whatever ends the server, a finished drawing
+stays. Texts only: reading drawings takes long, and is done in other processes. Knows no requests and no jobs.
 """
 
 from __future__ import annotations
 
+import errno
 import re
 import secrets
-import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from layervec import svg
 from layervec.errors import InputError
 from layervec.files import reason, write_atomic
-from layervec.types import Drawing
+from layervec.studio.home import remove
 
 ID = re.compile("[0-9a-f]{16}")
 RECORD, PICTURE = "work.json", "picture"
@@ -31,6 +32,32 @@ MADE_OF_PICTURE = SHOWN, FITTED = "shown", "fitted"  # see uploads.py
 MOST_REVISIONS = 100  # drawings kept of a work; a hundred steps back is more than anybody takes
 MOST_WORKS = 500  # in a folder
 MOST_NAME = 120  # characters
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# What older studios left in works when they crashed, and `write_atomic` when it is killed.
+LEFT = re.compile(r"upload(-[0-9a-f]{8})?|copy|\.layervec-[0-9a-f]{16}\.tmp")
+
+
+class StorageError(InputError):
+    """What should be kept cannot be. The sentence is for a page, and names no place of this machine."""
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn what a disk refuses while something is written into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_refusal(error)) from error
+    except InputError as error:
+        if isinstance(error.__cause__, OSError):
+            raise StorageError(_refusal(error.__cause__)) from error
+        raise
+
+
+def _refusal(error: OSError) -> str:
+    if error.errno in FULL:
+        return "The disk is full where the studio keeps its works, so this was not kept; make room and try again."
+    return f"The folder where the studio keeps its works cannot be written ({reason(error)}), so this was not kept."
 
 
 class PictureFacts(BaseModel):
@@ -68,7 +95,6 @@ class Work:
     def __init__(self, folder: Path, record: Record) -> None:
         self.folder = folder
         self.record = record
-        self._present: tuple[int, str, Drawing] | None = None
 
     @property
     def id(self) -> str:
@@ -88,23 +114,31 @@ class Work:
 
     def text(self) -> str:
         """Return the present drawing as SVG text, the file's own. InputError where there is none."""
-        return self._read()[1]
-
-    def drawing(self) -> Drawing:
-        """Return the present drawing. InputError where there is none."""
-        return self._read()[2]
+        if not self.revision:
+            raise InputError("There is no drawing yet.")
+        try:
+            return (self.folder / f"{self.revision}.svg").read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"The file of this drawing cannot be read: {reason(error)}.") from error
+        except UnicodeDecodeError as error:
+            raise InputError("The file of this drawing is no text.") from error
 
     def add(self, text: str, what: str) -> None:
-        """Make this SVG the present drawing; what could be redone goes. InputError where it cannot be written."""
+        """Make this SVG the present drawing; what could be redone goes. StorageError where it cannot be written."""
         record = self.record
         revision = Revision(number=record.made + 1, what=what)
-        write_atomic(self._file(revision), text.encode())
         kept, gone = record.revisions[: record.at + 1], record.revisions[record.at + 1 :]
         gone, kept = gone + kept[: -MOST_REVISIONS + 1], kept[-MOST_REVISIONS + 1 :]
         kept = [*kept, revision]
-        self._write(revisions=kept, at=len(kept) - 1, made=revision.number)
+        try:
+            with storing():
+                write_atomic(self._file(revision), text.encode())
+            self._write(revisions=kept, at=len(kept) - 1, made=revision.number)
+        except StorageError:
+            remove(self._file(revision))
+            raise
         for each in gone:
-            self._file(each).unlink(missing_ok=True)
+            remove(self._file(each))
 
     def undo(self) -> None:
         """Go one drawing back. InputError where there is none before."""
@@ -119,11 +153,12 @@ class Work:
         self._write(at=self.record.at + 1)
 
     def attach(self, picture: Path, facts: PictureFacts) -> None:
-        """Take over the file of a picture."""
-        for name in MADE_OF_PICTURE:
-            (self.folder / name).unlink(missing_ok=True)
-        picture.replace(self.folder / PICTURE)
+        """Take over the file of a picture. StorageError where that is impossible."""
         self._write(picture=facts)
+        for name in MADE_OF_PICTURE:
+            remove(self.folder / name)
+        with storing():
+            picture.replace(self.folder / PICTURE)
 
     def choose(self, settings: dict[str, Any]) -> None:
         """Remember the settings that were chosen last."""
@@ -141,37 +176,40 @@ class Work:
     def _file(self, revision: Revision) -> Path:
         return self.folder / f"{revision.number}.svg"
 
-    def _read(self) -> tuple[int, str, Drawing]:
-        number = self.revision
-        if not number:
-            raise InputError("There is no drawing yet.")
-        present = self._present
-        if present is None or present[0] != number:
-            path = self.folder / f"{number}.svg"
-            try:
-                text = path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise InputError(f"{path} cannot be read: {reason(error)}.") from error
-            present = self._present = (number, text, svg.read(text, "The drawing"))
-        return present
-
     def _write(self, **changes: object) -> None:
         record = self.record.model_copy(update=changes)
-        write_atomic(self.folder / RECORD, record.model_dump_json(indent=1).encode())
+        with storing():
+            write_atomic(self.folder / RECORD, record.model_dump_json(indent=1).encode())
         self.record = record
+
+    def sweep(self) -> None:
+        """Remove what a crash has left: files that were under way, drawings that the record knows no more."""
+        known = {self._file(revision) for revision in self.record.revisions}
+        with suppress(OSError):
+            for place in list(self.folder.iterdir()):
+                old = place.suffix == ".svg" and place.stem.isdecimal() and int(place.stem) <= self.record.made
+                if LEFT.fullmatch(place.name) or (old and place not in known):
+                    remove(place)
 
 
 class Store:
-    """All works of a folder, which is made where it is missing. Raises InputError where that is impossible."""
+    """All works of a folder that this server holds. hidden: place there for what is under way, see home.py.
 
-    def __init__(self, folder: Path) -> None:
+    Raises InputError where the folder cannot be read.
+    """
+
+    def __init__(self, folder: Path, hidden: Path) -> None:
         self.folder = folder.absolute()
+        self.hidden = hidden
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             places = [place for place in self.folder.iterdir() if ID.fullmatch(place.name) and place.is_dir()]
         except OSError as error:
             raise InputError(f"{folder} cannot hold the studio's works: {reason(error)}.") from error
+        for place in filter(_is_half_written, places):
+            remove(place)
         self._works = {work.id: work for work in map(_opened, places) if work is not None}
+        for work in self._works.values():
+            work.sweep()
 
     def __iter__(self) -> Any:
         return iter(sorted(self._works.values(), key=lambda work: -work.record.created))
@@ -180,24 +218,33 @@ class Store:
         """Return the work of this id, None where there is none."""
         return self._works.get(name)
 
-    def create(self, name: str) -> Work:
-        """Return a new work without picture or drawing. InputError where no more can be kept."""
-        if len(self._works) >= MOST_WORKS:
-            raise InputError(f"There are {MOST_WORKS} works, as many as are kept; delete some first.")
-        folder = self.folder / secrets.token_hex(8)
-        try:
-            folder.mkdir(mode=0o700)
-        except OSError as error:
-            raise InputError(f"{folder} cannot be made: {reason(error)}.") from error
+    @contextmanager
+    def new(self, name: str) -> Iterator[Work]:
+        """Hand out a new work to be filled; it is kept if all goes well. InputError where no more can be kept."""
+        self._check_room()
+        folder = self.hidden / secrets.token_hex(8)
         work = Work(folder, Record(name=shown_name(name), created=time.time()))
-        work._write()
-        self._works[work.id] = work
-        return work
+        try:
+            with storing():
+                folder.mkdir(mode=0o700)
+            yield work
+            self._check_room()
+            with storing():
+                work.folder = folder.rename(self.folder / folder.name)
+            self._works[work.id] = work
+        finally:
+            remove(folder)
 
     def delete(self, work: Work) -> None:
-        """Remove a work with all that it holds."""
+        """Remove a work with all that it holds; what a crash leaves of it is no work any more."""
         self._works.pop(work.id, None)
-        shutil.rmtree(work.folder, ignore_errors=True)
+        with suppress(OSError):
+            work.folder = work.folder.rename(self.hidden / work.id)
+        remove(work.folder)
+
+    def _check_room(self) -> None:
+        if len(self._works) >= MOST_WORKS:
+            raise InputError(f"There are {MOST_WORKS} works, as many as are kept; delete some first.")
 
     def picture_like(self, sha256: object) -> Work | None:
         """Return a work that has the picture of this hash."""
@@ -213,6 +260,17 @@ def shown_name(name: str) -> str:
     stem = last.rpartition(".")[0] or last
     plain = "".join(character for character in stem if character.isprintable()).strip()
     return plain[:MOST_NAME] or "picture"
+
+
+def _is_half_written(folder: Path) -> bool:
+    """Tell whether a work holds neither picture nor drawing, as older studios left them when they crashed."""
+    with suppress(OSError, ValidationError):
+        names = {place.name for place in folder.iterdir()}
+        if RECORD in names:
+            record = Record.model_validate_json((folder / RECORD).read_bytes())
+            names -= {RECORD} if record.picture is None and not record.revisions else set()
+        return all(LEFT.fullmatch(name) for name in names)
+    return False
 
 
 def _opened(folder: Path) -> Work | None:
