@@ -188,8 +188,8 @@ class _Mixes:
             exact = np.abs(self._own - ink).max(axis=1) <= EXACT
             count = np.bincount(self._part[exact], minlength=self._parts) if k < sure else np.zeros(self._parts)
             allowed[:, k] = full >= FULL_SHARE
-            stands_out = np.bincount(self._part, np.sqrt(((ink - self._ground) ** 2).sum(axis=1)))
-            stands_out = stands_out / np.bincount(self._part)
+            contrast = np.bincount(self._part, np.sqrt(((ink - self._ground) ** 2).sum(axis=1)))
+            stands_out = contrast / np.bincount(self._part)
             factor[:, k] += FOR_EXACT * (count >= 2) + FOR_STRONGER * stands_out
         open_ = np.ones(len(self._own), bool)
         for _ in range(INKS_A_DETAIL):
@@ -212,9 +212,9 @@ class _Mixes:
         """Tell which pixels have just this colour along a line of it, not beside a stronger ink: bool [n]."""
         import cv2
 
-        exact = (np.abs(self._own - ink).max(axis=1) <= EXACT) & (which >= 0)
+        exact: Bool = (np.abs(self._own - ink).max(axis=1) <= EXACT) & (which >= 0)
         if not exact.any():
-            return exact
+            return np.zeros(len(which), bool)
         sheet = np.zeros(self._shape, np.float32)
         sheet.flat[self._spots] = exact
         run = cv2.boxFilter(sheet, -1, (5, 5), normalize=False, borderType=cv2.BORDER_CONSTANT)

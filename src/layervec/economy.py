@@ -47,8 +47,9 @@ def drop_nodes(
     """Return the fit with fewer nodes: without those whose loss is expected to cost less than `price` squared error.
 
     width, height: canvas, px. price: the same for all shapes or [k], one each. subsets: sets of shapes (bool [k]) and
-    weights; the error counts in the drawing of each, so that borders which only a simpler version of the drawing shows keep their form as well. moving: bool [k], the
-    shapes that may lose nodes (all by default). Nodes on the canvas border stay.
+    weights; the error counts in the drawing of each, so that borders which only a simpler version of the drawing shows
+    keep their form as well. moving: bool [k], the shapes that may lose nodes (all by default). Nodes on the canvas
+    border stay.
     """
     changed = range(len(fit.outlines)) if moving is None else np.flatnonzero(moving).tolist()
     if not changed:

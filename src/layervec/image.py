@@ -32,6 +32,7 @@ RANGE_SLACK = 1e-4  # how far floats may leave 0..1 before they are refused; rou
 MOST_COLOURS = 64  # frequent colours that are kept of a picture
 LEAST_PIXELS = 8  # of a frequent colour, among those counted
 MOST_COUNTED = 1 << 21  # px; of larger pictures only some rows are counted
+ALPHA_SLACK = 1e-5  # how far off area means of alpha are; the least that 16 bits tell apart is more
 LEAST_ALPHA = 1e-6  # below this, a premultiplied colour is only rounding noise
 
 
@@ -294,4 +295,8 @@ def _scaled(pixels: Float32, width: int, height: int) -> Float32:
     for size in ((min(width, columns), min(height, rows)), (width, height)):
         if size != (pixels.shape[1], pixels.shape[0]):
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
+    # Sums of weights may be off by their rounding, but what is opaque, or clear, is so exactly.
+    alpha = pixels[..., 3]
+    alpha[alpha > 1.0 - ALPHA_SLACK] = 1.0
+    alpha[alpha < ALPHA_SLACK] = 0.0
     return pixels
