@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from layervec.curves.edit import area, controls, headings, thirds
+from layervec.curves.nesting import Nesting, nested
 from layervec.types import Bool, Float64, Int64, Outline
 
 TOLERANCE = 0.002  # px; how finely outlines are flattened to find crossings
@@ -209,31 +210,17 @@ def _visible(parts: list[Ring], filled: Callable[[int], bool]) -> list[Ring]:
     polygons = [ring.polygon for ring in parts]
     areas = np.array([ring.area for ring in parts])
     lengths = np.array([np.linalg.norm(p - np.roll(p, -1, 0), axis=1).sum() for p in polygons])
+    around = nested(polygons)
+    outside = np.bincount(around.inner, np.sign(areas)[around.outer], len(parts)).astype(np.int64).tolist()
     kept: list[Ring] = []
     for i in np.argsort(-np.abs(areas), kind="stable"):
         size = abs(areas[i])
         if kept and (size < LEAST_AREA or 2 * size < LEAST_WIDTH * lengths[i]):
             continue
-        around = [np.sign(areas[j]) for j in range(len(parts)) if j != i and holds(polygons[j], polygons[i])]
-        outside = int(sum(around))
-        inside = outside + int(np.sign(areas[i]))
-        if filled(inside) != filled(outside):
+        inside = outside[i] + int(np.sign(areas[i]))
+        if filled(inside) != filled(outside[i]):
             kept.append(parts[i] if (areas[i] > 0) == filled(inside) else parts[i].reversed())
     return kept or [parts[int(np.argmax(np.abs(areas)))]]
-
-
-def holds(outer: Float64, inner: Float64) -> bool:
-    """Tell whether most of a polygon's points lie in another, which it does not cross."""
-    low, high = outer.min(axis=0), outer.max(axis=0)
-    if (inner.max(axis=0) > high + 1).any() or (inner.min(axis=0) < low - 1).any():
-        return False
-    a, b = outer, np.roll(outer, -1, 0)
-    some = inner[:: max(1, len(inner) // 9)]
-    x, y = some[:, 0, None], some[:, 1, None]
-    spans = (a[:, 1] > y) != (b[:, 1] > y)
-    slope = (b[:, 0] - a[:, 0]) / np.where(a[:, 1] == b[:, 1], np.inf, b[:, 1] - a[:, 1])
-    odd = (spans & (x < a[:, 0] + (y - a[:, 1]) * slope)).sum(axis=1) % 2 == 1
-    return bool(odd.mean() > 0.5)
 
 
 def rings(outline: Outline) -> list[Ring]:
@@ -241,21 +228,17 @@ def rings(outline: Outline) -> list[Ring]:
     return [Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)]
 
 
-def nesting(outline: Outline) -> Bool:
-    """Tell which contours lie in which: bool [c, c], [i, j]: j lies in i."""
-    count = outline.contours
-    nested = np.zeros((count, count), dtype=bool)
-    if count > 1:
-        parts = rings(outline)
-        polygons, areas = [ring.polygon for ring in parts], np.abs([ring.area for ring in parts])
-        for i, j in zip(*np.nonzero(areas[:, None] > areas), strict=True):
-            nested[i, j] = holds(polygons[i], polygons[j])
-    return nested
+def nesting(outline: Outline) -> Nesting:
+    """Return which contours lie in which."""
+    parts = rings(outline)
+    found = nested([ring.polygon for ring in parts])
+    areas = np.abs([ring.area for ring in parts])
+    return found.only(areas[found.outer] > areas[found.inner])
 
 
 def oriented(outline: Outline) -> list[Ring]:
     """Return the contours of an outline that does not cross itself: holes against the clock, others clockwise."""
-    holes = nesting(outline).sum(axis=0) % 2 == 1
+    holes = nesting(outline).depth % 2 == 1
     parts = zip(rings(outline), holes.tolist(), strict=True)
     return [ring if (ring.area < 0) == hole else ring.reversed() for ring, hole in parts]
 
