@@ -24,8 +24,7 @@ def islands(outline: Outline, even_odd: bool) -> list[Outline]:
         return [outline]
     polygons = flatten(outline, FLATNESS)
     areas = np.array([_area(polygon) for polygon in polygons])
-    around = nested(polygons)
-    around = around.only(np.abs(areas)[around.outer] > np.abs(areas)[around.inner])
+    around = nested(polygons).by_size(areas)
     windings = np.ones(len(polygons)) if even_odd else np.where(areas < 0, -1.0, 1.0)
     outside = np.bincount(around.inner, windings[around.outer], len(polygons))
     filled_out, filled_in = (_filled(count, even_odd) for count in (outside, outside + windings))

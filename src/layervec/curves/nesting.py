@@ -37,6 +37,11 @@ class Nesting:
         """Return some of the pairs."""
         return Nesting(self.count, self.outer[kept], self.inner[kept])
 
+    def by_size(self, areas: Float64) -> Nesting:
+        """Return the pairs of which the outer polygon is the larger one. areas: px^2, [count], of any sign."""
+        sizes = np.abs(areas)
+        return self.only(sizes[self.outer] > sizes[self.inner])
+
     @property
     def depth(self) -> Int64:
         """In how many others each polygon lies: int64 [count]."""
