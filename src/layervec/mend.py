@@ -102,10 +102,9 @@ def _pieces(outline: Outline) -> list[Int64]:
     """
     from layervec.curves.untangle import nesting
 
-    nested = nesting(outline)
-    depth = nested.sum(axis=0)
-    inner = nested & (depth[None] == depth[:, None] + 1)
-    return [np.flatnonzero(inner[i] | (np.arange(len(depth)) == i)) for i in np.flatnonzero(depth % 2 == 0)]
+    found = nesting(outline)
+    holes = found.direct.inside()
+    return [np.sort(np.append(holes[i], i)) for i in np.flatnonzero(found.depth % 2 == 0)]
 
 
 def _contours(outline: Outline, chosen: Int64) -> Outline:

@@ -181,17 +181,13 @@ def crossed_segments(outlines: Sequence[Outline], tolerance: float = CROSSING_TO
 
     A crossing counts for both segments, or twice for one that crosses itself.
     """
-    from layervec.curves.crossings import mark_crossings
+    from layervec.curves.crossings import crossings_within
 
     if not outlines:
         return np.zeros(0, np.int64)
     start, end, segment = chords(outlines, tolerance)
     owner = np.repeat(np.arange(len(outlines)), [outline.segments for outline in outlines])[segment]
-    order = np.lexsort((np.minimum(start[:, 0], end[:, 0]), owner))
-    first = np.searchsorted(owner, np.arange(len(outlines) + 1))
-    marks = np.zeros(len(start), np.int64)
-    for a, b in pairwise(first):
-        mark_crossings(start, end, order[a:b], marks)
+    marks = crossings_within(start, end, owner)
     return np.bincount(segment, marks, sum(outline.segments for outline in outlines)).astype(np.int64)
 
 

@@ -2,8 +2,8 @@
 
 Refuses to know where its chords come from.
 Why a sweep over sorted left ends: chords of flattened outlines are short, so few overlap in x, and a plain
-list of arrays compiles to a small, fast loop; a balanced-tree sweep would pay only from about 1e5 chords on.
-Limit: touching is no crossing, and a crossing that passes exactly through a vertex is not seen.
+list of arrays compiles to a small, fast loop. A shape of thousands of dots has many chords in each column, so level
+strips are swept one by one; what spans several is in each of them. Limit: touching is no crossing, and a crossing that passes exactly through a vertex is not seen.
 https://en.wikipedia.org/wiki/Bentley%E2%80%93Ottmann_algorithm is the method for larger input.
 """
 
@@ -15,6 +15,9 @@ import numpy as np
 
 from layervec.compiled import kernel, shared
 from layervec.types import Float64, Int64
+
+MANY_CHORDS = 512  # from so many on, chords are sorted into strips first; below, the sort takes longer than the sweep
+LEAST_STRIP = 2.0  # px, height of a strip
 
 
 @shared
@@ -29,31 +32,63 @@ def side(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
 
 def crossings(start: Float64, end: Float64) -> Int64:
     """Return how many others each of the chords start[i] -> end[i], float64 [n, 2], properly crosses: int64 [n]."""
-    marks = np.zeros(len(start), np.int64)
-    mark_crossings(start, end, np.argsort(np.minimum(start[:, 0], end[:, 0])), marks)
+    none = np.zeros(len(start), np.int64)
+    if len(start) >= MANY_CHORDS:
+        return crossings_within(start, end, none)
+    marks, order = none.copy(), np.argsort(np.minimum(start[:, 0], end[:, 0]))
+    _mark(start, end, order, np.array([0, len(start)]), none, none, marks)
     return marks
 
 
+def crossings_within(start: Float64, end: Float64, owner: Int64) -> Int64:
+    """Return the same of chords that cross only those with the same owner, int64 [n], which does not fall."""
+    marks = np.zeros(len(start), np.int64)
+    if not len(start):
+        return marks
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    first, last = _strips(low[:, 1], high[:, 1])
+    counts = last - first + 1
+    chord = np.repeat(np.arange(len(start)), counts)
+    strip = first[chord] + np.arange(len(chord)) - np.repeat(np.cumsum(counts) - counts, counts)
+    group = owner[chord] * (int(last.max()) + 1) + strip
+    order = np.lexsort((low[chord, 0], group))
+    begins = np.flatnonzero(np.diff(group[order], prepend=-1))
+    _mark(start, end, chord[order], np.append(begins, len(chord)), first, strip[order], marks)
+    return marks
+
+
+def _strips(low: Float64, high: Float64) -> tuple[Int64, Int64]:
+    """Return the first and the last level strip that each chord is in, by its least and greatest y: int64 [n] each."""
+    if len(low) < MANY_CHORDS:
+        return np.zeros(len(low), np.int64), np.zeros(len(low), np.int64)
+    height = max(LEAST_STRIP, 2.0 * float((high - low).mean()))
+    return tuple(np.floor((side - low.min()) / height).astype(np.int64) for side in (low, high))
+
+
 @kernel
-def mark_crossings(start, end, order, marks):  # type: ignore[no-untyped-def]
-    """Add to marks, int64 [n], how many others each chord crosses among those in order, which sorts by least x."""
-    n = len(order)
-    for a in range(n):
-        i = order[a]
-        px, py, qx, qy = start[i, 0], start[i, 1], end[i, 0], end[i, 1]
-        right, top, bottom = max(px, qx), min(py, qy), max(py, qy)
-        for b in range(a + 1, n):
-            j = order[b]
-            rx, ry, sx, sy = start[j, 0], start[j, 1], end[j, 0], end[j, 1]
-            if min(rx, sx) > right:
-                break
-            if min(ry, sy) > bottom or max(ry, sy) < top:
-                continue
-            if side(px, py, qx, qy, rx, ry) * side(px, py, qx, qy, sx, sy) >= 0:
-                continue
-            if side(rx, ry, sx, sy, px, py) * side(rx, ry, sx, sy, qx, qy) < 0:
-                marks[i] += 1
-                marks[j] += 1
+def _mark(start, end, order, begins, first, strip, marks):  # type: ignore[no-untyped-def]
+    """Add to marks, int64 [n], how many others each chord crosses among those that share a group with it.
+
+    Group g has the chords order[begins[g]] .. order[begins[g + 1] - 1], sorted by least x, all in one strip of which
+    strip[.] has the number. What two chords share begins in the `first` strip of one of them: there the pair counts.
+    """
+    for group in range(len(begins) - 1):
+        for a in range(begins[group], begins[group + 1]):
+            i = order[a]
+            px, py, qx, qy = start[i, 0], start[i, 1], end[i, 0], end[i, 1]
+            right, top, bottom = max(px, qx), min(py, qy), max(py, qy)
+            for b in range(a + 1, begins[group + 1]):
+                j = order[b]
+                rx, ry, sx, sy = start[j, 0], start[j, 1], end[j, 0], end[j, 1]
+                if min(rx, sx) > right:
+                    break
+                if min(ry, sy) > bottom or max(ry, sy) < top or max(first[i], first[j]) != strip[a]:
+                    continue
+                if side(px, py, qx, qy, rx, ry) * side(px, py, qx, qy, sx, sy) >= 0:
+                    continue
+                if side(rx, ry, sx, sy, px, py) * side(rx, ry, sx, sy, qx, qy) < 0:
+                    marks[i] += 1
+                    marks[j] += 1
 
 
 def distances(points: Float64, start: Float64, end: Float64) -> Float64:

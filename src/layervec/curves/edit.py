@@ -39,14 +39,19 @@ def controls(points: Float64) -> Float64:
 
 
 def area(cubics: Float64) -> float:
-    """Return the signed area (px^2) inside one contour's cubics [k, 4, 2], positive when clockwise on screen.
+    """Return the signed area (px^2) inside one contour's cubics [k, 4, 2], positive when clockwise on screen."""
+    return float(swept(cubics).sum())
+
+
+def swept(cubics: Float64) -> Float64:
+    """Return the signed area (px^2) that the way from (0, 0) sweeps along each of the cubics [k, 4, 2]: [k].
 
     Exact: Green's theorem on the Bernstein form.
     """
     p, q, r, s = np.moveaxis(cubics, 1, 0)
     # Weight of the cross product of each pair of control points, times 20.
     pairs = ((p, q, 6.0), (p, r, 3.0), (p, s, 1.0), (q, r, 3.0), (q, s, 3.0), (r, s, 6.0))
-    return sum(w * float(np.dot(a[:, 0], b[:, 1]) - np.dot(a[:, 1], b[:, 0])) for a, b, w in pairs) / 20.0
+    return np.asarray(sum(w * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) for a, b, w in pairs) / 20.0)
 
 
 def thirds(start: Float64, end: Float64) -> Float64:

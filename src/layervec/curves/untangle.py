@@ -15,7 +15,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from layervec.curves.edit import area, controls, headings, thirds
+from layervec.curves.edit import area, bernstein, controls, headings, swept, thirds
+from layervec.curves.nesting import Nesting, nested
 from layervec.types import Bool, Float64, Int64, Outline
 
 TOLERANCE = 0.002  # px; how finely outlines are flattened to find crossings
@@ -23,6 +24,7 @@ CLEARANCE = 0.12  # px that each of the two corners at a crossing steps back fro
 LEAST_AREA = 1.0  # px; smaller rings are dropped
 LEAST_WIDTH = 0.35  # px, area over half the length; narrower rings are dropped
 LEAST_PART = 1e-3  # of a segment; a cut that is nearer to a node than that is at the node
+SAMPLES = 9  # points that stand for a segment where rings are measured
 ROUNDS = 6  # of cutting, as stepping back from one crossing may make another
 
 
@@ -32,14 +34,6 @@ class Ring:
 
     cubics: Float64
     straight: Bool
-
-    @property
-    def polygon(self) -> Float64:
-        """Nine points a segment, [9 k, 2]."""
-        u = np.arange(9)[:, None] / 9
-        w = 1 - u
-        basis = np.concatenate([w**3, 3 * u * w**2, 3 * u**2 * w, u**3], axis=1)
-        return np.asarray((basis @ self.cubics).reshape(-1, 2))
 
     @property
     def area(self) -> float:
@@ -116,15 +110,16 @@ def _uncrossed(outline: Outline, places: Float64) -> list[Ring]:
     cubics = np.concatenate([controls(outline.points[a:b]) for a, b in pairwise(outline.starts)])
     found = []
     following, wraps = np.empty(len(flat), np.int64), np.zeros(len(flat), bool)
-    for first, last in pairwise(outline.starts // 3):
-        passes = np.flatnonzero((flat >= first) & (flat < last))
+    contour = np.searchsorted(outline.starts // 3, flat, side="right") - 1
+    order = np.argsort(flat, kind="stable")
+    ends = np.searchsorted(contour[order], np.arange(outline.contours + 1))
+    for number, (first, last) in enumerate(pairwise((outline.starts // 3).tolist())):
+        passes = order[ends[number] : ends[number + 1]]
         if not len(passes):
             found.append(Ring(cubics[first:last], outline.straight[first:last]))
             continue
-        passes = passes[np.argsort(flat[passes], kind="stable")]
         following[passes] = np.roll(passes, -1)
         wraps[passes[-1]] = True
-    contour = np.searchsorted(outline.starts // 3, flat, side="right") - 1
     meet = (_points(cubics, flat[0::2]) + _points(cubics, flat[1::2])) / 2
     left = np.ones(len(flat), bool)
     for begin in range(len(flat)):
@@ -206,34 +201,31 @@ def _any(count: int) -> bool:
 
 def _visible(parts: list[Ring], filled: Callable[[int], bool]) -> list[Ring]:
     """Leave out rings that bound nothing, or too little to see; turn the others the right way."""
-    polygons = [ring.polygon for ring in parts]
-    areas = np.array([ring.area for ring in parts])
-    lengths = np.array([np.linalg.norm(p - np.roll(p, -1, 0), axis=1).sum() for p in polygons])
+    polygons, areas, lengths = _measured(parts)
+    around = nested(polygons)
+    outside = np.bincount(around.inner, np.sign(areas)[around.outer], len(parts)).astype(np.int64).tolist()
     kept: list[Ring] = []
     for i in np.argsort(-np.abs(areas), kind="stable"):
         size = abs(areas[i])
         if kept and (size < LEAST_AREA or 2 * size < LEAST_WIDTH * lengths[i]):
             continue
-        around = [np.sign(areas[j]) for j in range(len(parts)) if j != i and holds(polygons[j], polygons[i])]
-        outside = int(sum(around))
-        inside = outside + int(np.sign(areas[i]))
-        if filled(inside) != filled(outside):
+        inside = outside[i] + int(np.sign(areas[i]))
+        if filled(inside) != filled(outside[i]):
             kept.append(parts[i] if (areas[i] > 0) == filled(inside) else parts[i].reversed())
     return kept or [parts[int(np.argmax(np.abs(areas)))]]
 
 
-def holds(outer: Float64, inner: Float64) -> bool:
-    """Tell whether most of a polygon's points lie in another, which it does not cross."""
-    low, high = outer.min(axis=0), outer.max(axis=0)
-    if (inner.max(axis=0) > high + 1).any() or (inner.min(axis=0) < low - 1).any():
-        return False
-    a, b = outer, np.roll(outer, -1, 0)
-    some = inner[:: max(1, len(inner) // 9)]
-    x, y = some[:, 0, None], some[:, 1, None]
-    spans = (a[:, 1] > y) != (b[:, 1] > y)
-    slope = (b[:, 0] - a[:, 0]) / np.where(a[:, 1] == b[:, 1], np.inf, b[:, 1] - a[:, 1])
-    odd = (spans & (x < a[:, 0] + (y - a[:, 1]) * slope)).sum(axis=1) % 2 == 1
-    return bool(odd.mean() > 0.5)
+def _measured(parts: list[Ring]) -> tuple[list[Float64], Float64, Float64]:
+    """Return rings as polygons of SAMPLES points a segment, their signed areas in px^2, [c], and lengths in px, [c]."""
+    counts = np.array([len(ring.cubics) for ring in parts])
+    cubics, ends = np.concatenate([ring.cubics for ring in parts]), np.cumsum(counts)
+    points = (bernstein(SAMPLES) @ cubics).reshape(-1, 2)
+    following = np.concatenate([points[1:], points[:1]])
+    following[SAMPLES * ends - 1] = points[SAMPLES * (ends - counts)]
+    steps = np.hypot(*(following - points).T)
+    lengths = np.add.reduceat(steps, SAMPLES * (ends - counts))
+    areas = np.add.reduceat(swept(cubics), ends - counts)
+    return np.split(points, SAMPLES * ends[:-1]), areas, lengths
 
 
 def rings(outline: Outline) -> list[Ring]:
@@ -241,21 +233,17 @@ def rings(outline: Outline) -> list[Ring]:
     return [Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)]
 
 
-def nesting(outline: Outline) -> Bool:
-    """Tell which contours lie in which: bool [c, c], [i, j]: j lies in i."""
-    count = outline.contours
-    nested = np.zeros((count, count), dtype=bool)
-    if count > 1:
-        parts = rings(outline)
-        polygons, areas = [ring.polygon for ring in parts], np.abs([ring.area for ring in parts])
-        for i, j in zip(*np.nonzero(areas[:, None] > areas), strict=True):
-            nested[i, j] = holds(polygons[i], polygons[j])
-    return nested
+def nesting(outline: Outline) -> Nesting:
+    """Return which contours lie in which."""
+    if outline.contours < 2:
+        return Nesting(outline.contours, np.empty(0, np.int64), np.empty(0, np.int64))
+    polygons, areas, _ = _measured(rings(outline))
+    return nested(polygons).by_size(areas)
 
 
 def oriented(outline: Outline) -> list[Ring]:
     """Return the contours of an outline that does not cross itself: holes against the clock, others clockwise."""
-    holes = nesting(outline).sum(axis=0) % 2 == 1
+    holes = nesting(outline).depth % 2 == 1
     parts = zip(rings(outline), holes.tolist(), strict=True)
     return [ring if (ring.area < 0) == hole else ring.reversed() for ring, hole in parts]
 
