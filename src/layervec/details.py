@@ -11,6 +11,7 @@ zones; nothing of trees, shapes or budgets.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,8 @@ def find(pixels: Float32, zones: Int32, sharp: Float32, grown: Int32, known: Flo
         return Details(labels, home, np.empty((0, pixels.shape[2])))
     mixes = _Mixes(pixels, sharp, rest, near, spots)
     inks, which, share = mixes.explained(known)
-    held = _held(which, share, spots, zones.shape)
+    plain = np.where(rest[..., None], np.nan, sharp)
+    held = _held(which, share, spots, [np.abs(plain - ink).max(axis=2) <= EXACT for ink in inks])
     labels.flat[spots] = np.where(held, which, -1)
     home.flat[spots] = np.where(~held & (which >= 0), zones.flat[near.flat[spots]], -1)
     faint = mixes.faint
@@ -224,18 +226,18 @@ class _Mixes:
         return np.asarray(exact & (run.flat[self._spots] >= RUN) & (beside.flat[self._spots] <= own + 0.15))
 
 
-def _held(which: Int32, share: Float64, spots: Int64, shape: tuple[int, ...]) -> Bool:
-    """Tell which pixels are part of a detail, not of its ground: bool [n]."""
+def _held(which: Int32, share: Float64, spots: Int64, full: Sequence[Bool]) -> Bool:
+    """Tell which pixels are part of a detail, not of its ground: bool [n]. full: [h, w], which zones have each ink."""
     import cv2
 
     held = np.zeros(len(which), bool)
     for k in np.unique(which[which >= 0]):
         mine = which == k
-        sheet = np.zeros(shape, np.float32)
+        sheet = full[k].astype(np.float32)
         sheet.flat[spots[mine]] = share[mine]
         largest = cv2.dilate(sheet, np.ones((3, 3), np.uint8)).flat[spots]
         inked = mine & (share >= LEAST_SHARE) & ((share >= LOCAL_SHARE * largest) | _ridge(sheet).flat[spots])
-        inside = np.zeros(shape, bool)
+        inside = full[k].copy()
         inside.flat[spots[inked]] = True
         held = held | inked | (mine & (share >= BRIDGE_SHARE * largest) & _between_parts(inside).flat[spots])
     return held

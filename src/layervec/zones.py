@@ -13,11 +13,13 @@ import numpy as np
 
 from layervec import details
 from layervec.grain import grain
+from layervec.masks import grown as grow
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 EXACT_SHARE = 0.5  # of a zone's pixels that have just one colour, from which on it is the zone's
 ALIKE = 2 / 255  # most difference of a channel between parts of one colour
+GAP = 2  # px at most between parts of one detail, where resizing has thinned a line out
 LEAST_ZONE = 16  # px; less is a detail, not a zone
 LEAST_CORE = 0.2  # of a zone, away from its border; what has less is a line, whose tone changes along it
 MOST_ZONES = 300  # only the largest are returned; a picture with as many is no drawn art
@@ -80,11 +82,11 @@ def _joined(zones: Zones, found: details.Details) -> Zones:
     labels = np.where(zones.labels >= 0, zones.labels, found.home).astype(np.int32)
     names, colours = [np.arange(len(zones))], [zones.colours]
     for k, ink in enumerate(found.inks):
-        count, parts = cv2.connectedComponents((found.labels == k).astype(np.uint8), connectivity=8)
+        inside = found.labels == k
+        count, parts = cv2.connectedComponents(grow(inside, GAP // 2).astype(np.uint8), connectivity=8)
         if count < 2:
             continue
         first = sum(map(len, names))
-        inside = parts > 0
         labels[inside] = first + parts[inside] - 1
         names.append(first + np.arange(count - 1))
         colours.append(np.tile(ink, (count - 1, 1)))

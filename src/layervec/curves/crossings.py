@@ -3,7 +3,8 @@
 Refuses to know where its chords come from.
 Why a sweep over sorted left ends: chords of flattened outlines are short, so few overlap in x, and a plain
 list of arrays compiles to a small, fast loop. A shape of thousands of dots has many chords in each column, so level
-strips are swept one by one; what spans several is in each of them. Limit: touching is no crossing, and a crossing that passes exactly through a vertex is not seen.
+strips are swept one by one; what spans several is in each of them. Limit: touching is no crossing, and a crossing that
+passes exactly through a vertex is not seen.
 https://en.wikipedia.org/wiki/Bentley%E2%80%93Ottmann_algorithm is the method for larger input.
 """
 

@@ -1,0 +1,114 @@
+"""Thin lines, dots and letters of drawn art: found whole, in one exact ink, and kept down to the written drawing."""
+
+import io
+import re
+
+import cv2
+import numpy as np
+import pytest
+import resvg_py
+from PIL import Image, ImageDraw, ImageFont
+
+from layervec import image, vectorize, visibility, zones
+from layervec.tree import without_fringes
+
+INK, PAPER = "#000000", "#ffffff"
+
+
+def drawn(body, width, height, ground=PAPER):
+    """Draw an SVG's elements on a ground: uint8 [h, w, 4]."""
+    back = f'<rect width="100%" height="100%" fill="{ground}"/>' if ground else ""
+    text = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">{back}{body}</svg>'
+    return np.asarray(Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=text)))).convert("RGBA"))
+
+
+def lettered(text, size, ink, ground, width, height):
+    sheet = Image.new("RGB", (width, height), ground)
+    ImageDraw.Draw(sheet).text((5, 5), text, fill=ink, font=ImageFont.load_default(size))
+    return np.asarray(sheet)
+
+
+def rendered(svg, ground=(255, 255, 255)):
+    found = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg)))).convert("RGBA")
+    return over(found, ground)
+
+
+def over(picture, ground):
+    back = Image.new("RGBA", picture.size, (*ground, 255))
+    back.alpha_composite(picture)
+    return np.asarray(back.convert("RGB"), np.float32) / 255
+
+
+def check_kept(pixels, colours, most_shapes, least=0.95):
+    """Assert that nothing is missing, that colours are exact, and that there are few shapes; return the SVG."""
+    svg = vectorize(pixels).svg
+    for ground in ((255, 255, 255), (0, 0, 0)) if pixels.shape[2] == 4 else ((255, 255, 255),):
+        picture = over(Image.fromarray(pixels).convert("RGBA"), ground)
+        assert visibility.missing(picture, rendered(svg, ground)) == []
+        if picture.std() > 0:
+            assert visibility.explained(picture, rendered(svg, ground)) >= least
+    assert set(re.findall(r'fill="(#[0-9a-f]+)"', svg)) == set(colours)
+    assert svg.count("<path") <= most_shapes
+    return svg
+
+
+def find(pixels, known=((0.0, 0.0, 0.0),)):
+    picture = image.premultiplied(image.load(pixels))[..., :3]
+    picture = np.ascontiguousarray(picture)
+    return zones.find(without_fringes(picture), picture, np.array(known, np.float32))
+
+
+@pytest.mark.parametrize("y", [20.0, 20.25, 20.5, 20.75])
+def test_a_line_of_one_pixel_is_one_detail_in_its_ink_wherever_it_falls(y) -> None:
+    found = find(drawn(f'<path d="M10 {y}L90 {y + 7}" stroke="{INK}"/>', 100, 50))
+    (line,) = np.flatnonzero(found.details)
+    np.testing.assert_allclose(found.colours[line], 0.0)
+    assert cv2.connectedComponents((found.labels == line).astype(np.uint8), connectivity=8)[0] == 2
+    assert (found.labels >= 0).all()
+
+
+def test_a_weaker_ink_with_pixels_of_its_own_is_not_a_thin_stronger_one() -> None:
+    body = '<path d="M10 10.5H90" stroke="#999999"/><path d="M10 30L90 37" stroke="#000000"/>'
+    found = find(drawn(body, 100, 50), known=((0, 0, 0), (0.6, 0.6, 0.6)))
+    assert sorted(np.rint(255 * found.colours[found.details, 0]).tolist()) == [0, 153]
+
+
+def test_dots_of_two_pixels_are_all_kept() -> None:
+    dots = "".join(f'<circle cx="{20 + 37.3 * (i % 10)}" cy="{20 + 41.7 * (i // 10)}" r="1.2"/>' for i in range(60))
+    check_kept(drawn(dots, 400, 260), {INK, PAPER}, 8, least=0.8)
+
+
+@pytest.mark.parametrize(("ink", "ground"), [("#ffffff", "#1d3557"), ("#000000", "#ffffff"), ("#c00020", "#f4f4f4")])
+def test_small_text_keeps_its_colons_its_digits_and_its_colours(ink, ground) -> None:
+    check_kept(lettered("Mon-Fri 9:00-18:00, i.j; 14.2", 13, ink, ground, 220, 28), {ink, ground}, 12)
+
+
+def test_two_equal_walls_are_equal_when_they_are_scaled() -> None:
+    body = '<rect x="20.5" y="40.5" width="720" height="11" fill="none" stroke="#000" stroke-width="2"/>'
+    svg = vectorize(drawn(body, 800, 120)).svg
+    assert set(re.findall(r'fill="(#[0-9a-f]+)"', svg)) == {INK, PAPER}
+    picture = rendered(svg).min(axis=2)
+    sums = [(1 - picture[rows, 100:700]).sum(axis=0).mean() for rows in (slice(36, 46), slice(47, 57))]
+    np.testing.assert_allclose(sums, 2.0, atol=0.3)
+
+
+def test_an_outline_of_one_bit_is_one_shape() -> None:
+    closed = drawn('<ellipse cx="330" cy="120" rx="310" ry="100" fill="none" stroke="#000"/>', 660, 240)
+    one_bit = closed[..., :3].min(axis=2) < 128
+    pixels = np.where(one_bit[..., None], 0, 255).astype(np.uint8).repeat(3, axis=2)
+    svg = vectorize(pixels).svg
+    assert svg.count("<path") <= 4
+    assert set(re.findall(r'fill="(#[0-9a-f]+)"', svg)) == {INK, PAPER}
+
+
+def test_a_line_between_two_grounds_is_kept() -> None:
+    body = '<rect width="70" height="160" fill="#ffd9b3"/><path d="M70 0L74 60L66 110L70 160" fill="none" stroke="#867a6f"/>'
+    pixels = drawn(body, 160, 160, ground="#ffffd0")
+    assert visibility.missing(over(Image.fromarray(pixels), (255,) * 3), rendered(vectorize(pixels).svg)) == []
+
+
+@pytest.mark.parametrize("ink", ["#000000", "#ffffff", "#c00020"])
+def test_ink_on_a_clear_ground_is_opaque_and_whole(ink) -> None:
+    body = f'<path d="M10 60C40 0 80 120 110 30M20 20L100 100" fill="none" stroke="{ink}" stroke-width="3"/>'
+    svg = check_kept(drawn(body, 120, 120, ground=""), {ink}, 4, least=0.9)
+    assert "opacity" not in svg
