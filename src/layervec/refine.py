@@ -44,6 +44,7 @@ CHARACTER_SHARE_DRAWN = 0.004  # the same in drawn art, whose plain forms are lo
 SHORTENED_SHARE = 4  # fits between these passes take so many times fewer steps than the last ones
 SHORTENED_STEP = 0.15  # px, first move of points in them
 PIECE_PRICE = 0.1  # the same for a whole piece of an outline; no fit that follows makes up for that
+PIECE_PRICE_DRAWN = 0.02  # the same in drawn art, where a piece may be the dot of an i
 SEAMS = 0.0012  # of the pixels beside borders may be seams in the end
 SEAMS_BEFORE = 0.001  # the same before the fits that write coordinates shorter, which open some again
 SLIVER_SHARE = 0.4  # of a node's price that a node must save where a sliver has just been mended
@@ -293,7 +294,7 @@ class _Run:
 
     def _mended(self, fit: Fit, order: Int64) -> Fit:
         """Free outlines of crossings, and of pieces that are not worth it."""
-        price = PIECE_PRICE * self.grain
+        price = self.grain * (PIECE_PRICE_DRAWN if self.drawn else PIECE_PRICE)
         return mended(fit, self.target, price, subsets=self._subsets(order), threads=self.threads)
 
     def without_slivers(self, plan: Plan, most: float) -> Plan:

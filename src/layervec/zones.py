@@ -18,6 +18,7 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 EXACT_SHARE = 0.5  # of a zone's pixels that have just one colour, from which on it is the zone's
+NEAR = 16 / 255  # of a channel, between a thin zone's mean colour and the exact one that it has
 ALIKE = 2 / 255  # most difference of a channel between parts of one colour
 GAP = 2  # px at most between parts of one detail, where resizing has thinned a line out
 LEAST_ZONE = 16  # px; less is a detail, not a zone
@@ -61,9 +62,28 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     inside, solid = _by_steps(flat, w)
     inside = inside.reshape(h, w)
     colours = _colours(inside.ravel(), flat, len(solid))
+    thin = _thin(inside, len(solid))
+    colours, solid = _in_known(colours, known, thin), solid | thin
     grown = _grown(inside, sharp)
     found = details.find(pixels, inside, sharp, grown, _likely(known, colours, solid))
     return _joined(Zones(grown, colours, solid, np.zeros(len(solid), bool)), found)
+
+
+def _thin(labels: Int32, count: int) -> Bool:
+    """Tell which zones have hardly a pixel off their border, as the strokes of small letters: bool [count]."""
+    core = np.bincount(_cores(labels).ravel() + 1, minlength=count + 1)[1:]
+    return np.asarray(core < LEAST_CORE * np.bincount(labels.ravel() + 1, minlength=count + 1)[1:])
+
+
+def _in_known(colours: Float64, known: Float32, thin: Bool) -> Float64:
+    """Return the colours, those of thin zones, which antialiasing lightens, in the picture's own where one is near."""
+    if not len(known) or not thin.any():
+        return colours
+    off = np.abs(colours[thin, None] - known[None]).max(axis=2)
+    near = off.argmin(axis=1)
+    found = colours.copy()
+    found[thin] = np.where(off.min(axis=1, keepdims=True) <= NEAR, known[near], colours[thin])
+    return found
 
 
 def _likely(known: Float32, colours: Float64, solid: Bool) -> Float32:
