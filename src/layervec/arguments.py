@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,13 +21,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from layervec.errors import InputError
+from layervec.errors import InputError, quoted
 from layervec.settings import Settings, explain, from_yaml, section_of
 
 if TYPE_CHECKING:
     from layervec.batch.run import Options
 
 NUMBERS: dict[type[float], str] = {float: "a number", int: "a whole number"}  # the first that a setting allows is read
+WORKERS_A_CORE = 4  # at most: each takes memory, and they wait for disks or networks now and then, not more
 VECTORIZE_HELP = """\
 Turn a picture into a layered SVG, the big shapes first and details on top.
 
@@ -168,6 +170,7 @@ def vectorize(words: Sequence[str]) -> Vectorize:
     if found.quiet and found.verbose:
         raise InputError("--quiet and --verbose exclude each other.")
     notes: list[str] = []
+    found.threads = _useful("--threads", found.threads, os.cpu_count() or 1, notes)
     return Vectorize(
         image=found.image,
         drawing=_settings(parser, found, notes),
@@ -196,13 +199,17 @@ def batch(words: Sequence[str]) -> Batch:
         parser.error(f"{'--address' if found.address else '--gpus'} needs --engine ray")
     if found.quiet and found.verbose:
         parser.error("--quiet and --verbose exclude each other")
+    notes: list[str] = []
+    if not found.address:  # another machine may have more
+        cores = os.cpu_count() or 1
+        found.threads = _useful("--threads", found.threads, cores, notes)
+        found.workers = _useful("--workers", found.workers, cores * WORKERS_A_CORE, notes)
     same = ("png", "report", "retry_failed", "engine", "workers", "threads", "address", "gpus", "quiet", "verbose")
     options = Options(
         form=found.manifest,
         limits=Limits(found.time_limit, found.memory_limit),
         **{name: getattr(found, name) for name in same},
     )
-    notes: list[str] = []
     return Batch(found.source, found.output, _settings(parser, found, notes), options, tuple(notes))
 
 
@@ -232,6 +239,14 @@ def models(words: Sequence[str]) -> Models:
     parser = _models_parser()
     found = parser.read(words)
     return Models(_settings(parser, found, []))
+
+
+def _useful(flag: str, number: int | None, most: int, notes: list[str]) -> int | None:
+    """Return a number of threads or workers, no more than are of use here; a note tells of less than was asked for."""
+    if number is None or number <= most:
+        return number
+    notes.append(f"{flag} {quoted(number)} is more than this machine has use for; it is taken for {most}.")
+    return most
 
 
 def _settings(parser: _Parser, found: argparse.Namespace, notes: list[str]) -> Settings:

@@ -16,20 +16,24 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from layervec.errors import InputError
+from layervec import streams
+from layervec.errors import InputError, printable
 from layervec.ours import PAGE_MARK, is_ours
 
 if TYPE_CHECKING:
     from layervec.arguments import Vectorize
     from layervec.events import Event
+    from layervec.image import File
     from layervec.pipeline import Result
     from layervec.score import Score
     from layervec.types import Raster
 
 DONE, OUR_FAULT, BAD_INPUT, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # signals; a system may lack some
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".pdf"})
 HELP = """\
 usage: layervec COMMAND ...
@@ -58,20 +62,21 @@ examples:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line with these words (default: those of this process) and return the exit code."""
     words = sys.argv[1:] if words is None else list(words)
-    _speak_any_encoding()
+    streams.prepare()
     code = DONE
     try:
-        with _terminated_as_interrupted():
+        with _ended_as_interrupted():
             with suppress(SystemExit):  # argparse has shown its help
                 code = _run(words)
-            sys.stdout.flush()  # here, where a reader that has gone is still noticed
+            with streams.output():
+                pass  # what is still buffered is written here, where a failure can be told
         return code
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted.", INTERRUPTED)
     except BrokenPipeError:
-        _silence_stdout()
+        streams.silence_output()
         return DONE  # whoever read our output had enough of it
     except Exception as error:
         return _our_fault(error, "--verbose" in words or "-v" in words)
@@ -115,9 +120,10 @@ def _vectorize(words: Sequence[str]) -> None:
     start = time.perf_counter()
     settings = asked.drawing
     target = _target(asked)
-    preview = _preview_path(target, asked.image) if asked.output.png else None
-    page = _page_path(target) if asked.output.report else None
+    preview = _preview_path(target, asked.image) if asked.output.png and target else None
+    page = _page_path(target) if asked.output.report and target else None
     _check_places(asked.image, target, preview, page)
+    picture = _read(asked.image)
 
     from layervec.precompile import Precompiler
     from layervec.progress import Progress, say
@@ -131,7 +137,7 @@ def _vectorize(words: Sequence[str]) -> None:
         Precompiler(asked.run.threads) as precompiler,
         Progress(settings, bar=bar, lines=lines) as progress,
     ):
-        workdir = WorkDir(folder, settings, source=asked.image) if folder else None
+        workdir = WorkDir(folder, settings, source=picture) if folder else None
         fitted: list[Raster] = []
 
         def on_event(event: Event) -> None:
@@ -144,8 +150,8 @@ def _vectorize(words: Sequence[str]) -> None:
 
         from layervec.pipeline import vectorize
 
-        result = vectorize(asked.image, settings, threads=asked.run.threads, on_event=on_event)
-        result.save(target)
+        result = vectorize(picture, settings, threads=asked.run.threads, on_event=on_event)
+        _save(result, target)
         if preview is not None:
             from layervec.files import write_atomic
             from layervec.preview import preview as preview_png
@@ -154,27 +160,32 @@ def _vectorize(words: Sequence[str]) -> None:
         if workdir is not None:
             from layervec.score import score
 
-            picture = fitted[0].pixels if settings.drop_background else asked.image
-            workdir.finish(result, score(result.svg, picture))
+            workdir.finish(result, score(result.svg, fitted[0].pixels if settings.drop_background else picture))
         if page is not None and folder is not None:
             from layervec.report import write_report
 
             write_report(folder, page)
     if not asked.run.quiet:
-        say(_summary(target, result, fitted[0], time.perf_counter() - start))
+        say(_summary(target or streams.OUTPUT, result, fitted[0], time.perf_counter() - start))
         if settings.drop_background and fitted[0].opaque:
-            say(f"layervec: {asked.image} has no plain background all round, so nothing was dropped.")
+            say(f"layervec: {picture.name} has no plain background all round, so nothing was dropped.")
         if settings.preset == "pixel" and (
             result.drawing.width % fitted[0].width or result.drawing.height % fitted[0].height
         ):
             say(
-                f"layervec: {asked.image} has too many pixels and colours to draw each pixel as a square; "
+                f"layervec: {picture.name} has too many pixels and colours to draw each pixel as a square; "
                 f"it was shrunk to {fitted[0].width} x {fitted[0].height} squares."
             )
 
 
-def _target(asked: Vectorize) -> Path:
-    """Return where the SVG goes. A name that nobody typed must not cost anybody a drawing of their own."""
+def _target(asked: Vectorize) -> Path | None:
+    """Return where the SVG goes, None for standard output. A name that nobody typed must not cost anybody a drawing."""
+    if _goes_to_output(asked):
+        beside = "--png" if asked.output.png else "--report" if asked.output.report else ""
+        if beside:
+            raise InputError(f"{beside} lies beside the drawing, which goes to {streams.OUTPUT}; name a file by -o.")
+        streams.check_output()
+        return None
     if asked.output.svg is not None:
         if asked.output.svg.suffix.lower() in PICTURES:
             raise InputError(f"{asked.output.svg} is no name for a drawing, which is an SVG; end it in .svg.")
@@ -185,6 +196,34 @@ def _target(asked: Vectorize) -> Path:
     if target.is_file() and not _same(target, asked.image) and not is_ours(target):
         raise InputError(f"{target} exists and was not made by layervec; use -o, if only to say that it may go.")
     return target
+
+
+def _goes_to_output(asked: Vectorize) -> bool:
+    """Tell whether the SVG goes to standard output: asked for, or because nothing can lie beside the picture."""
+    if asked.output.svg is not None:
+        return str(asked.output.svg) in streams.OUTPUTS
+    if not streams.is_placeless(asked.image):
+        return False
+    if sys.stdout.isatty():
+        raise InputError(f"{asked.image} has no place beside it for a drawing; name one by -o (-o - shows it here).")
+    return True
+
+
+def _read(path: Path) -> File:
+    """Return a picture's file, read once: a pipe cannot be read again. Raises InputError."""
+    from layervec.image import MAX_BYTES, File, read
+
+    if str(path) in streams.INPUTS:
+        return File(streams.INPUT, streams.read_input(MAX_BYTES + 1), title="")
+    return replace(read(path), title="" if streams.is_placeless(path) else None)
+
+
+def _save(result: Result, target: Path | None) -> None:
+    if target is not None:
+        result.save(target)
+        return
+    with streams.output() as stdout:
+        stdout.buffer.write(result.svg.encode())
 
 
 def _preview_path(target: Path, image: Path) -> Path:
@@ -231,7 +270,7 @@ def _same(a: Path, b: Path) -> bool:
     return False
 
 
-def _summary(target: Path, result: Result, fitted: Raster, seconds: float) -> str:
+def _summary(target: Path | str, result: Result, fitted: Raster, seconds: float) -> str:
     """Return one line about a finished drawing, its measured as `layervec score` does."""
     from layervec import metrics
     from layervec.score import compared, render_svg
@@ -266,6 +305,8 @@ def _batch(words: Sequence[str]) -> int:
 
     for note in asked.notes:
         say(f"layervec: {note}")
+    if not asked.options.quiet:
+        _tell_of_compiling()
     start = time.perf_counter()
     try:
         summary = run.run(asked.source, asked.out, asked.drawing, asked.options)
@@ -276,6 +317,16 @@ def _batch(words: Sequence[str]) -> int:
         failed = f", {summary.failed} failed" if summary.failed else ""
         say(f"{asked.out}: {summary.drawn} drawn{kept}{failed}, {time.perf_counter() - start:.1f} s")
     return IN_PART if summary.failed else DONE
+
+
+def _tell_of_compiling() -> None:
+    """Tell of kernels that will be compiled and not kept, where processes of ours that say nothing will do that."""
+    from layervec import kernel_cache
+    from layervec.progress import say
+
+    place = kernel_cache.place()
+    if place.is_empty() and (told := place.not_kept()):
+        say(told)
 
 
 # report
@@ -309,16 +360,18 @@ def _score(words: Sequence[str]) -> None:
     asked = arguments.score(words)
     from layervec.score import score
 
-    figures = score(asked.svg, asked.image, masks=asked.masks)
-    if asked.json:
-        import json
+    svg = Path("/dev/stdin") if str(asked.svg) == streams.DASH else asked.svg
+    figures = score(svg, _read(asked.image), masks=asked.masks)
+    with streams.output() as stdout:
+        if asked.json:
+            import json
 
-        sys.stdout.write(json.dumps(figures.as_dict(), indent=2, allow_nan=False) + "\n")
-    else:
-        _print_table(figures)
+            stdout.write(json.dumps(figures.as_dict(), indent=2, allow_nan=False) + "\n")
+        else:
+            _print_table(figures, stdout)
 
 
-def _print_table(figures: Score) -> None:
+def _print_table(figures: Score, stdout: TextIO) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -327,7 +380,7 @@ def _print_table(figures: Score) -> None:
     table = Table(show_header=False, box=box.SIMPLE)
     for name, value in figures.table():
         table.add_row(Text(name), Text(value))
-    Console(file=sys.stdout).print(table)
+    Console(file=stdout).print(table)
 
 
 # studio
@@ -339,6 +392,7 @@ def _studio(words: Sequence[str]) -> None:
     asked = arguments.studio(words)
     from layervec.studio.command import run
 
+    _tell_of_compiling()
     run(asked)
 
 
@@ -352,7 +406,7 @@ def _models(words: Sequence[str]) -> None:
     from layervec.models.inventory import inventory
 
     for line in inventory(asked.drawing):
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(printable(line) + "\n")
 
 
 # Ends
@@ -371,39 +425,35 @@ def _our_fault(error: Exception, verbose: bool) -> int:
 
         from layervec.progress import say
 
-        say(traceback.format_exc().rstrip())
+        for line in traceback.format_exc().splitlines():
+            say(line)
     what = f"{type(error).__name__}: {error}".rstrip(" .:")
     more = "" if verbose else ", with what the same command says with --verbose"
     return _fail(f"something went wrong that is not your fault ({what}); please report it{more}.", OUR_FAULT)
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, so that it leaves no half file behind either."""
+def _ended_as_interrupted() -> Iterator[None]:
+    """Let every signal that ends a run end it as Ctrl-C does, so that it leaves no half file behind.
+
+    Only the first one counts: another must not break off the clearing up. What is ignored stays so (nohup).
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
         return
+    found = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in found}
+    before = {number: how for number, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)}
 
     def interrupt(_number: int, _frame: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
-
-
-def _speak_any_encoding() -> None:
-    """Print what a terminal cannot show as escapes instead of failing; file names may hold anything."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-
-
-def _silence_stdout() -> None:
-    """Send what is still buffered nowhere, or Python would complain when it ends."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        for number, how in before.items():
+            signal.signal(number, how)

@@ -1,4 +1,4 @@
-"""The one exception that users see: bad input or usage, told in one sentence. And how such a sentence quotes input.
+"""The one exception that users see: bad input or usage, told in one sentence. And how text quotes input.
 
 Anything else that escapes is our own fault and keeps its traceback.
 """
@@ -6,6 +6,9 @@ Anything else that escapes is our own fault and keeps its traceback.
 from __future__ import annotations
 
 import reprlib
+import unicodedata
+
+JOINERS = "\u200c\u200d"  # invisible, but names in Persian or with composed emoji need them
 
 
 class InputError(Exception):
@@ -24,6 +27,20 @@ class _Quotes(reprlib.Repr):
         if abs(value) >= 10**40:
             return "a number of more than 40 digits"  # Python refuses to write out really long ones
         return repr(value)
+
+
+def printable(text: str) -> str:
+    """Return text as one line that a terminal only shows: what would steer it is escaped as Python does.
+
+    Names of files may hold anything, such as escape sequences, line breaks and marks that turn the direction of text.
+    """
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    # Control, format and surrogate characters; separators of lines and of paragraphs.
+    steers = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in JOINERS
+    return character.encode("unicode_escape").decode() if steers else character
 
 
 def quoted(value: object) -> str:

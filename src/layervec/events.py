@@ -26,7 +26,8 @@ class Event:
     value: what the stage has made so far: at the end `Picture` (load), list of `Raster` (simplify), list of `Mask`
         (segment, a stage only where a segmenter is asked for), `RegionTree` (tree), `Arranged` (arrange),
         `Drawing` in fitting pixels (refine, and there also after each round), the SVG text (write).
-    kind: what the picture was taken for, at the end of `tree`; None for the preset `paper`, which takes it for nothing.
+    kind: what the picture was taken for, at the end of `load` for pixel art and at that of `tree` for all else; None
+        for the preset `paper`, which takes it for nothing.
     """
 
     stage: Stage

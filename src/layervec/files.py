@@ -23,11 +23,10 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     Raises InputError, with the old file untouched and no temporary file left, where path cannot be written.
     """
     try:
-        target = Path(os.path.realpath(path))
-        mode = _mode(target)
+        target, mode = _target(path)
         if mode is None or stat.S_ISREG(mode):
             _replace(target, data, mode)
-        else:  # a device or a pipe such as /dev/stdout must be written to, never replaced
+        else:
             target.write_bytes(data)
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         raise InputError(f"{path} cannot be written: {reason(error)}.") from error
@@ -39,15 +38,17 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Permission bits do not tell enough (read-only disks, quotas, the superuser), so a file is really made.
     """
     try:
-        target = Path(os.path.realpath(path))
-        if not target.parent.exists():
+        target, mode = _target(path)
+        if mode is None and not target.parent.exists():
             raise InputError(f"{path} cannot be written: the folder {target.parent} does not exist.")
-        mode = _mode(target)
         if mode is not None and stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if mode is None or stat.S_ISREG(mode):
-            with open(trial := _temporary(target), "xb"):
-                trial.unlink()
+            trial = _temporary(target)
+            try:
+                open(trial, "xb").close()
+            finally:  # also when interrupted
+                trial.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {reason(error)}.") from error
 
@@ -73,12 +74,19 @@ def reason(error: OSError | ValueError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _mode(target: Path) -> int | None:
-    """Return type and permission bits of a file, None if there is none."""
+def _target(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
+    """Return what is to be written, and its type and permission bits, None if there is nothing yet.
+
+    A file's links are followed, as the file is replaced. A device or a pipe is written to, never replaced, by the name
+    that was given: a shell's /dev/fd/63 leads nowhere else.
+    """
     try:
-        return target.stat().st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
-        return None
+        mode = None
+    if mode is None or stat.S_ISREG(mode):
+        return Path(os.path.realpath(path)), mode
+    return Path(path), mode
 
 
 def _temporary(target: Path) -> Path:

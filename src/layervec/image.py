@@ -53,10 +53,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class File:
-    """A file that has been read: its bytes, and the name that messages and titles call it by."""
+    """A file that has been read: its bytes, and the name that messages call it by.
+
+    title: of a drawing of it, None: the name without folder and ending.
+    """
 
     name: str
     data: bytes
+    title: str | None = None
 
 
 def load(source: Source) -> Raster:
@@ -91,6 +95,11 @@ def open_picture(source: Source, longest: int | None = None) -> Picture:
     pixels = _gather(tally.watched(decode.bands(image, name)), image.width, image.height, longest)
     width, height = image.size if turn < 5 else image.size[::-1]
     return Picture(Raster(decode.upright(pixels, turn)), width, height, sha256, tally.colours())
+
+
+def read(path: str | os.PathLike[str]) -> File:
+    """Read a picture's file without looking into it. Raises InputError where it cannot be read, or is empty."""
+    return File(str(path), _read(path, str(path)))
 
 
 def source_hash(source: Source) -> str:

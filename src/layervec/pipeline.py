@@ -49,6 +49,7 @@ from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
 T = TypeVar("T")
 
 DRAWN: dict[Preset, bool] = {"photo": False, "art": True}  # whether a picture is drawn art; others are looked at
+UNTITLED = "picture"  # the title where a picture has no name
 MOST_LOOKED_AT = 1 << 23  # px; larger pictures are not looked at in full size for squares
 
 
@@ -103,6 +104,7 @@ def vectorize(
         if settings.drop_background:
             raster = background.dropped(raster, soft=squares is None)
         picture = done(replace(picture, raster=raster))
+        done.kind = None if squares is None else "pixel"
     with clock.stage("simplify") as done:
         levels = done([raster] if squares is not None else _levels(picture, settings, threads, clock))
     masks: list[Mask] = []
@@ -215,7 +217,6 @@ def _by_squares(raster: Raster, colours: palette.Palette | None, settings: Setti
     with clock.stage("tree") as done:
         regions, plan = pixel_art.plan(raster, settings.most_paths, colours=count, palette=colours)
         done(regions)
-        done.kind = "pixel"
     drawing = layers.drawing(regions, plan)
     with clock.stage("arrange") as done:
         done(Arranged(drawing, plan.nodes))
@@ -329,5 +330,7 @@ def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:
 
 
 def _title(source: object) -> str:
-    source = source.name if isinstance(source, image.File) else source
-    return Path(source).stem if isinstance(source, (str, os.PathLike)) else "picture"
+    if isinstance(source, image.File):
+        source = Path(source.name).stem if source.title is None else source.title
+        return source or UNTITLED
+    return Path(source).stem if isinstance(source, (str, os.PathLike)) else UNTITLED

@@ -14,6 +14,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+MOST = 256  # parts of one job; more than any machine has cores for only cost time
+
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -27,9 +29,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
+def _count(threads: int | None) -> int:
+    return min(threads or os.cpu_count() or 1, MOST)
+
+
 def parts(size: int, least: int, threads: int | None) -> int:
     """Return how many threads, of at most `threads`, should share `size` pieces of work: at least `least` each."""
-    return max(1, min(threads or os.cpu_count() or 1, size // least))
+    return max(1, min(_count(threads), size // least))
 
 
 def run(job: Callable[[int, int], None], threads: int | None) -> None:
@@ -37,7 +43,7 @@ def run(job: Callable[[int, int], None], threads: int | None) -> None:
     global _pool
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}.")
-    step = threads or os.cpu_count() or 1
+    step = _count(threads)
     if step == 1:
         job(0, 1)
         return

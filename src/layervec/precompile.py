@@ -1,21 +1,25 @@
 """The first run of all: compile the rasteriser in a second process while the first one compiles everything else.
 
 Numba compiles one kernel at a time in a process, but keeps machine code on disk, where the first process finds it
-when it comes to fitting. Knows events and the door of the rasteriser; never fails, as the first process compiles what
-it does not find. Only the command line uses it: a library has no business with processes.
+when it comes to fitting. So there is none where nothing is kept, nor for pixel art, which is not fitted. Knows events
+and the door of the rasteriser; never fails, as the first process compiles what it does not find. Only the command line
+uses it: a library has no business with processes.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from contextlib import ExitStack, suppress
 
+from layervec import kernel_cache
 from layervec.events import Event
 
 LONGEST_WAIT = 60.0  # s; the kernels take about 20 s on a core that is busy otherwise
+LONGEST_END = 5.0  # s; to finish the file that is being written, which takes less than one
 # Not from the working folder (-P): who knows what modules lie there.
 COMMAND = (sys.executable, "-P", "-m", "layervec.precompile")
 
@@ -40,7 +44,7 @@ class Precompiler:
 
     def on_event(self, event: Event) -> None:
         """Begin to watch once the picture is loaded, as Numba is slow to load; wait before the fitting begins."""
-        if event.stage == "load" and event.done == 1.0 and self._allowed:
+        if event.stage == "load" and event.done == 1.0 and self._allowed and event.kind != "pixel":
             self._watch_compiler()
         if event.stage == "refine" and event.done == 0.0:
             self._wait()
@@ -61,7 +65,7 @@ class Precompiler:
 
     def _start(self) -> None:
         """Start the second process, once. Its stdin stays open as long as this process lives."""
-        if not self._allowed:
+        if not self._allowed or kernel_cache.place().trouble:
             return
         self._allowed = False
         hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows
@@ -82,13 +86,15 @@ class Precompiler:
             self._end()
 
     def _end(self) -> None:
-        """End the second process if it still runs."""
+        """End the second process if it still runs; the end of its stdin tells it so, and leaves no half file."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
-            process.wait()
             if process.stdin is not None:
                 process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LONGEST_END)
+            process.kill()
+            process.wait()
 
 
 def compile_raster() -> None:
@@ -114,11 +120,15 @@ def _end_with_parent() -> None:
     """End this process when the one that started it has gone, however it went."""
     with suppress(OSError, ValueError):
         sys.stdin.buffer.read()
+    kernel_cache.writing.acquire()
     os._exit(1)
 
 
 def main() -> None:
-    """What the second process does."""
+    """What the second process does. Signals that a terminal sends to all are for the first one to act on."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     compile_raster()
 

@@ -11,6 +11,8 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
+from layervec import kernel_cache
+from layervec.errors import printable
 from layervec.events import Event, Kind, Stage
 from layervec.settings import EFFORTS, Settings
 
@@ -44,6 +46,7 @@ COMPILING = "compiling kernels, once; later runs start at once"
 
 def say(text: str, bar: Bar | None = None) -> None:
     """Print a line on stderr, above the bar if one is drawn, or nothing where nobody can read it."""
+    text = printable(text)
     with suppress(OSError, ValueError):  # closed, or a pipe without reader
         if bar is not None:
             bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -67,7 +70,7 @@ class Progress:
         self._task: Any = None
         self._start = 0.0
         self._facts = ""
-        self._told_of_compiling = False
+        self._compiled = self._told_of_trouble = False
 
     def __enter__(self) -> Progress:
         if self._wants_bar and is_terminal():
@@ -76,6 +79,8 @@ class Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self._compiled:
+            self._tell_of_trouble()  # that came later: the disk was full
         self._stack.close()
 
     def on_event(self, event: Event) -> None:
@@ -101,7 +106,7 @@ class Progress:
             facts = f" (taken for {KINDS[event.kind]})" if event.kind else facts
             say(f"{WORDS[event.stage]}: {time.perf_counter() - self._start:.2f} s{facts}", self._bar)
         # Kernels follow. Numba is slow to load, and a picture that cannot be read should be told of at once.
-        if event.stage == "load" and (self._lines or self._bar is not None):
+        if event.stage == "load" and (self._lines or self._wants_bar):
             self._watch_compiler()
 
     def _doing(self, event: Event) -> str:
@@ -131,9 +136,19 @@ class Progress:
         self._stack.enter_context(numba_event.install_listener("numba:compile", Listener()))
 
     def _tell_of_compiling(self) -> None:
-        if not self._told_of_compiling:
-            self._told_of_compiling = True
+        if self._compiled:
+            return
+        self._compiled = True
+        self._tell_of_trouble()
+        if not self._told_of_trouble and (self._lines or self._bar is not None):
             say(COMPILING, self._bar)
+
+    def _tell_of_trouble(self) -> None:
+        """Tell, once, also where no bar can be drawn, that the next run will compile again."""
+        told = kernel_cache.place().not_kept()
+        if told and not self._told_of_trouble:
+            self._told_of_trouble = True
+            say(told, self._bar)
 
 
 def shares_of(settings: Settings) -> dict[Stage, float]:

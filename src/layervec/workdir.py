@@ -27,6 +27,7 @@ import numpy as np
 from layervec.errors import InputError
 from layervec.events import Event
 from layervec.files import check_writable, reason, write_atomic
+from layervec.image import File
 from layervec.segment import Mask
 from layervec.settings import Settings
 from layervec.types import Drawing, Float32, Raster, RegionTree
@@ -57,7 +58,7 @@ class WorkDir:
         folder: str | os.PathLike[str],
         settings: Settings,
         *,
-        source: str | os.PathLike[str] | None = None,
+        source: str | os.PathLike[str] | File | None = None,
     ) -> None:
         """Make the folder ready. source: the picture's file, which must not be among those that are emptied.
 
@@ -69,7 +70,8 @@ class WorkDir:
         self._pixels: Float32 | None = None
         self._tree: RegionTree | None = None
         self._stages = 0
-        self._prepare(None if source is None else Path(source).resolve())
+        path = source.name if isinstance(source, File) else source
+        self._prepare(None if path is None else Path(path).resolve())
         self._record({"finished": False})
 
     def on_event(self, event: Event) -> None:
@@ -114,7 +116,7 @@ class WorkDir:
             raise InputError(f"{self.folder} cannot be the work folder: {reason(error)}.") from error
         check_writable(self.folder / RECORD)
 
-    def _keep_source(self, source: str | os.PathLike[str]) -> None:
+    def _keep_source(self, source: str | os.PathLike[str] | File) -> None:
         from layervec.image import open_picture, save_png
 
         save_png(self.folder / SOURCE, open_picture(source, SOURCE_LONGEST).raster.pixels)

@@ -119,12 +119,16 @@ class Seat:
         self.ready, self._starts, self._begun = False, self._starts + 1, time.monotonic()
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        with _no_main():
-            self._scratch = tempfile.mkdtemp(prefix="layervec-")
-            self._process: BaseProcess = context.Process(
-                target=serve, args=(theirs, self._setup, self._scratch), name="layervec-worker", daemon=True
-            )
-            self._process.start()
+        self._scratch = tempfile.mkdtemp(prefix="layervec-")
+        self._process: BaseProcess = context.Process(
+            target=serve, args=(theirs, self._setup, self._scratch), name="layervec-worker", daemon=True
+        )
+        try:
+            with _no_main():
+                self._process.start()
+        except BaseException:  # also when interrupted: no litter
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
         theirs.close()  # so that the pipe ends when the worker does
 
     def _hear(self, message: Message) -> Answer | None:

@@ -15,6 +15,8 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Literal
 
+from layervec import kernel_cache
+
 if TYPE_CHECKING:
     from layervec.batch.place import Spot
     from layervec.batch.record import Record
@@ -43,7 +45,10 @@ class Message:
 
 def serve(pipe: Connection, setup: Setup, scratch: str) -> None:
     """Work until the pipe is closed. scratch: a folder for what is needed on the way, which goes with the worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
+    for name in ("SIGINT", "SIGHUP"):  # a terminal sends them to all processes; the first one ends the others
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    kernel_cache.place()  # is found now: what is temporary from here on goes with this worker
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     tempfile.tempdir = scratch
     for name in THREAD_VARIABLES:
