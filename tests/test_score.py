@@ -393,6 +393,15 @@ HOSTILE = {
         "unfolds to more than",
     ),
     "use loop": (page('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>'), "refers to itself"),
+    "style chain": (
+        page("<style>.a{mask:url(#m)}</style>" + f'<mask id="m">{RECT}</mask><g class="a">{RECT}</g>'),
+        "refers to more than gradients",
+    ),
+    "escaped style": (page(f"<style>.a{{fill:\\75rl(#m)}}</style>{RECT}"), "refers to more than gradients"),
+    "foreign style": (
+        page(f"<style>.a{{fill:url(file:/etc/passwd)}}</style>{RECT}"),
+        "refers to more than gradients",
+    ),
     "mask loop": (page(f'<mask id="m" mask="url(#m)">{RECT}</mask>'), "refers to itself"),
 }
 
@@ -406,6 +415,33 @@ def test_hostile_and_useless_svgs_are_input_errors(text, cause, tmp_path):
     message = str(refusal.value)
     assert message.startswith(f"{path} ")
     assert message.endswith(".")
+
+
+@pytest.mark.parametrize("prefix", ["", "xlink:", "s:", "t:"])
+def test_no_reference_leads_out_of_the_file_whatever_its_namespace(prefix, tmp_path):
+    """An `href` in SVG's own namespace read local files."""
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (4, 4)).save(secret)
+    names = 'xmlns:s="http://www.w3.org/2000/svg" xmlns:t="http://example.org/t"'
+    text = page(f'<g {names}><image width="100" height="80" {prefix}href="{secret}"/></g>')
+    assert render_svg(text, 10, 10).min() == 1.0
+
+
+def test_style_sheets_may_use_gradients():
+    style = "<style>.a{fill:url(#g)}</style>"
+    gradient = '<linearGradient id="g"><stop stop-color="#f00"/></linearGradient>'
+    drawn = render_svg(page(f'{style}{gradient}<rect class="a" width="10" height="10"/>'), 10, 10)
+    np.testing.assert_allclose(drawn[0, 0], (1, 0, 0))
+
+
+def test_what_a_drawing_lacks_is_told():
+    image = picture()
+    empty = page("")
+    found = score(empty, image)
+    assert found.missing
+    assert found.explained < 0.5
+    assert "at worst" in dict(found.table())["missing"]
+    assert found.as_dict()["missing"][0]["area"] > 0
 
 
 def test_missing_files_are_named(tmp_path):

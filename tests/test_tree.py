@@ -74,7 +74,10 @@ def test_laws_of_any_tree(picture) -> None:
     # every node hangs together, but for zones of several pieces that are one shape, and what is made of them
     loose = np.zeros(len(found), bool) if not len(found.stands) else found.stands != tree.ANY
     for zone in np.flatnonzero(~np.isnan(found.inks).any(axis=1)) if len(found.stands) else ():
-        loose[zone : found.last[zone]] = True  # a thin line may hang together by corners alone
+        loose[zone : found.last[zone]] = True  # a thin line may hang together by corners alone, and what is around it
+        while zone >= 0:
+            loose[zone] = True
+            zone = found.parent[zone]
     for mask in masks(found, np.flatnonzero(~loose)):
         pieces, _ = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
         assert pieces == 2  # nothing, and one piece

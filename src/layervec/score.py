@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from layervec import contours, folders, metrics, pixel_art
+from layervec import contours, folders, metrics, pixel_art, visibility
 from layervec.agreement import FOUND, Agreement, agreement
 from layervec.errors import InputError
 from layervec.files import reason
@@ -38,6 +38,7 @@ from layervec.svg import (
     parse_xml,
 )
 from layervec.types import Bool, Float32, Raster
+from layervec.visibility import Missing
 
 LONGEST = 512  # px; longer side of the comparison, DESIGN's size and that of the published figures
 OPEN_LONGEST = 256  # px; openings are shares of the canvas, so a quarter of the pixels tells them well enough
@@ -59,6 +60,7 @@ _WHITE = "#ffffff"
 _SHAPE_TAGS = frozenset({"path", "rect", "circle", "ellipse", "line", "polyline", "polygon"})
 _UNDRAWN_TAGS = frozenset({"defs", "clipPath", "mask", "pattern", "symbol", "marker"})
 _DEFINITION_TAGS = _UNDRAWN_TAGS | {"linearGradient", "radialGradient", "filter", "style"}
+_GRADIENT_TAGS = frozenset({"linearGradient", "radialGradient"})
 _FIXED_NODES = {"rect": 4, "circle": 4, "ellipse": 4, "line": 2}
 _PIXELS = {"px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "Q": 24 / 25.4}
 _LENGTH = re.compile(r"\s*\+?([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(px|pt|pc|in|cm|mm|Q)?\s*")
@@ -103,6 +105,8 @@ class Score:
     opens: tuple[Opening, ...]  # parents first, back to front
     crossing: int | None = None  # paths whose outline crosses itself; None where none could be looked at
     objects: Agreement | None = None  # with masks of objects, None without
+    explained: float = 1.0  # share of the picture's local contrast, at most 1; see `visibility.explained`
+    missing: tuple[Missing, ...] = ()  # what a person would miss, the most visible first; see `visibility.missing`
 
     @property
     def opens_worst(self) -> float:
@@ -125,8 +129,17 @@ class Score:
             ("PSNR by shapes", ranks or "no shapes"),
             ("crossing", "-" if self.crossing is None else f"{self.crossing} shapes cross themselves"),
             ("opens at worst", f"{100 * self.opens_worst:.2f} % of the canvas"),
+            ("contrast shown", f"{100 * self.explained:.1f} %"),
+            ("missing", self._missing_text()),
             *self._objects_table(),
         ]
+
+    def _missing_text(self) -> str:
+        if not self.missing:
+            return "nothing that is seen"
+        worst, count = self.missing[0], len(self.missing)
+        regions = "1 region" if count == 1 else f"{count} regions"
+        return f"{regions}, at worst {worst.area} px of contrast {worst.contrast:g} at {worst.x}, {worst.y}"
 
     def _objects_table(self) -> list[tuple[str, str]]:
         if self.objects is None:
@@ -158,6 +171,8 @@ class Score:
             "opens": [asdict(opening) for opening in self.opens],
             "crossing": self.crossing,
             "objects": None if self.objects is None else asdict(self.objects),
+            "explained": self.explained,
+            "missing": [asdict(region) for region in self.missing],
         }
 
 
@@ -177,6 +192,7 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path
     - opens: for each layer, or for each top-level group where nothing is a layer, the share of pixels whose
       alpha falls by more than OPEN_DROP when that layer alone is hidden.
     - crossing: paths whose contours cross themselves or each other, touching left out; paths with arcs are left out.
+    - explained, missing: what a person sees of the picture in the drawing, and what not; see visibility.py.
     - objects: see `agreement.Agreement`; a shape covers the pixels where it has at least half of its greatest alpha.
 
     InputError where the SVG or the picture is missing or cannot be used.
@@ -208,6 +224,8 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path
         opens=_openings(document, layers or _top_groups(document.root), width, height),
         crossing=_crossing(ranked),
         objects=None if asked is None else _agreement(document, folders.pixels_of(asked, height, width)),
+        explained=visibility.explained(picture, shown),
+        missing=tuple(visibility.missing(picture, shown)),
     )
 
 
@@ -302,6 +320,7 @@ class _Document:
         self.name = name
         self.root = parse_xml(source, name)
         _drop_references(self.root)
+        _refuse_linking_styles(self.root, name)
         _refuse_endless_references(self.root, name)
         self._fonts = any(local_name(element) == "text" for element in self.root.iter())
         view = _view_box(self.root, name)
@@ -401,12 +420,34 @@ def _qualified(name: str, prefixes: dict[str, str]) -> str:
 
 
 def _drop_references(root: ET.Element) -> None:
-    """Remove links out of the document: resvg would load local files through <image> and <feImage>."""
+    """Remove links out of the document: resvg would load local files through <image> and <feImage>.
+
+    In whatever namespace: resvg takes those of XLink and SVG for the same.
+    """
     for element in root.iter():
-        for key in ("href", f"{{{XLINK}}}href"):
-            link = element.get(key, "#")
+        for key in [key for key in element.attrib if _is_link(key)]:
+            link = element.attrib[key]
             if not link.startswith("#") and not _RASTER_DATA.match(link):
                 del element.attrib[key]
+
+
+def _is_link(key: str) -> bool:
+    """Tell whether an attribute, named as ElementTree does, is a reference."""
+    return key.rpartition("}")[2] == "href"
+
+
+def _refuse_linking_styles(root: ET.Element, name: str) -> None:
+    """Raise InputError for style sheets that refer to more than gradients, as any element may be meant by a rule.
+
+    A chain of patterns, masks or filters through style sheets could not be followed here, and resvg would not survive.
+    """
+    kinds = {element.get("id", ""): local_name(element) for element in root.iter()}
+    for element in root.iter():
+        if local_name(element) == "style":
+            text = "".join(element.itertext())
+            plain = {kinds.get(link, "linearGradient") for link in _URL.findall(text)} <= _GRADIENT_TAGS
+            if "\\" in text or not plain or len(_URL.findall(text)) < text.lower().count("url"):
+                raise InputError(f"{name} is refused: its style sheet refers to more than gradients.")
 
 
 def _refuse_endless_references(root: ET.Element, name: str) -> None:
@@ -461,7 +502,7 @@ def _links(element: ET.Element) -> Iterator[str]:
     if local_name(element) in ("a", "animate", "animateMotion", "animateTransform", "set"):
         return
     for key, value in element.attrib.items():
-        if key in ("href", f"{{{XLINK}}}href"):
+        if _is_link(key):
             yield value[1:]
         elif "url(" in value:
             yield from _URL.findall(value)

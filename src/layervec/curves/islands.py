@@ -26,7 +26,7 @@ def islands(outline: Outline, even_odd: bool) -> list[Outline]:
     areas = np.array([_area(polygon) for polygon in polygons])
     around = nested(polygons).by_size(areas)
     windings = np.ones(len(polygons)) if even_odd else np.where(areas < 0, -1.0, 1.0)
-    outside = np.bincount(around.inner, windings[around.outer], len(polygons))
+    outside: Float64 = np.bincount(around.inner, windings[around.outer], len(polygons)).astype(np.float64)
     filled_out, filled_in = (_filled(count, even_odd) for count in (outside, outside + windings))
     outer = np.flatnonzero(filled_in & ~filled_out)
     if len(outer) < 2:
