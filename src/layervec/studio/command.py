@@ -14,6 +14,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from layervec import signals
 from layervec.arguments import Studio as Asked
 from layervec.errors import InputError
 from layervec.files import reason
@@ -66,7 +67,8 @@ def serve(listening: socket.socket, asked: Asked, *, tell: Callable[[str], None]
             studio.close()
             await super().shutdown(sockets)
 
-    Server(config).run([listening])
+    with signals.hangup_as_termination():
+        Server(config).run([listening])
 
 
 def bound(port: int) -> socket.socket:
