@@ -10,9 +10,7 @@ Data goes to stdout, talk to stderr.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from layervec import streams
+from layervec import signals, streams
 from layervec.errors import InputError, printable
 from layervec.ours import PAGE_MARK, is_ours
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from layervec.types import Raster
 
 DONE, OUR_FAULT, BAD_INPUT, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # signals; a system may lack some
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".pdf"})
 HELP = """\
 usage: layervec COMMAND ...
@@ -65,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
     streams.prepare()
     code = DONE
     try:
-        with _ended_as_interrupted():
+        with signals.ended_as_interrupted():
             with suppress(SystemExit):  # argparse has shown its help
                 code = _run(words)
             with streams.output():
@@ -79,6 +76,8 @@ def main(words: Sequence[str] | None = None) -> int:
         streams.silence_output()
         return DONE  # whoever read our output had enough of it
     except Exception as error:
+        if signals.came():  # libraries may turn the interrupt into what they raise
+            return _fail("interrupted.", INTERRUPTED)
         return _our_fault(error, "--verbose" in words or "-v" in words)
 
 
@@ -141,6 +140,7 @@ def _vectorize(words: Sequence[str]) -> None:
         fitted: list[Raster] = []
 
         def on_event(event: Event) -> None:
+            signals.check()
             progress.on_event(event)
             precompiler.on_event(event)
             if event.stage == "load" and event.value is not None:
@@ -361,7 +361,8 @@ def _score(words: Sequence[str]) -> None:
     from layervec.score import score
 
     svg = Path("/dev/stdin") if str(asked.svg) == streams.DASH else asked.svg
-    figures = score(svg, _read(asked.image), masks=asked.masks)
+    picture = _read(asked.image) if str(asked.image) == streams.DASH else asked.image
+    figures = score(svg, picture, masks=asked.masks)
     with streams.output() as stdout:
         if asked.json:
             import json
@@ -430,30 +431,3 @@ def _our_fault(error: Exception, verbose: bool) -> int:
     what = f"{type(error).__name__}: {error}".rstrip(" .:")
     more = "" if verbose else ", with what the same command says with --verbose"
     return _fail(f"something went wrong that is not your fault ({what}); please report it{more}.", OUR_FAULT)
-
-
-@contextmanager
-def _ended_as_interrupted() -> Iterator[None]:
-    """Let every signal that ends a run end it as Ctrl-C does, so that it leaves no half file behind.
-
-    Only the first one counts: another must not break off the clearing up. What is ignored stays so (nohup).
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    found = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in found}
-    before = {number: how for number, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)}
-
-    def interrupt(_number: int, _frame: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, how in before.items():
-            signal.signal(number, how)

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from layervec import signals
 from layervec.arguments import Studio as Asked
 from layervec.errors import InputError
 from layervec.files import reason
@@ -108,7 +109,8 @@ def _serve(config: Config, listening: socket.socket, studio: Studio, first: Uplo
                 super().handle_exit(sig, frame)
 
     server = Server(config)
-    server.run([listening])
+    with signals.hangup_as_termination():
+        server.run([listening])
     if server.refusal is not None:
         raise server.refusal
 
