@@ -51,14 +51,15 @@ def shortened(
     grid: Grid,
     width: int,
     height: int,
-    price: float,
+    price: float | Float64,
     *,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     threads: int | None = None,
 ) -> tuple[Fit, Bool]:
     """Return the fit with shorter coordinates where each character saved costs at most `price` squared error.
 
-    width, height: canvas, px. subsets: sets of shapes (bool [k]) and weights; the error counts in the drawing of each.
+    width, height: canvas, px. price: one for all points, or [n, 1]. subsets: sets of shapes (bool [k]) and weights;
+    the error counts in the drawing of each.
     Also returns which coordinates of all points are short: bool [n, 2]; the others are as they were. Outlines that
     would cross themselves stay.
     """

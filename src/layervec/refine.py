@@ -15,7 +15,7 @@ import numpy as np
 
 from layervec import choose, curves, ramps, ranges, slivers, stops
 from layervec import palette as palettes
-from layervec.arrange import Plan, add_outlines, seen, stack
+from layervec.arrange import Plan, add_outlines, nest, seen, stack
 from layervec.choose import LEAST_GAIN, SEEN_SHARE, Chooser
 from layervec.choose import worth as factors
 from layervec.digits import Grid, shortened
@@ -50,6 +50,8 @@ SEAMS_BEFORE = 0.001  # the same before the fits that write coordinates shorter,
 SLIVER_SHARE = 0.4  # of a node's price that a node must save where a sliver has just been mended
 THICK = 6.0  # px; in thinner shapes of drawn art a node costs less in proportion
 THINNEST_SHARE = 0.1  # of its price that a node costs at least
+CLEAR_CONTRAST = 0.2  # of a channel; plain shapes that stand out less have their nodes cheaper, by its square
+FAINTEST_SHARE = 0.002  # of its price that a node costs at least
 SAME_COLOUR = 1e-3  # of a channel
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
@@ -266,16 +268,25 @@ class _Run:
 
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = [*_weighted(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
-            return drop_nodes(fit, width, height, self._prices(fit), subsets=subsets, threads=self.threads)
+            prices = self._prices(plan, fit, order)
+            return drop_nodes(fit, width, height, prices, subsets=subsets, threads=self.threads)
 
         return self._stacked(plan, work)
 
-    def _prices(self, fit: Fit) -> float | Float64:
-        """What a node must save in each shape: less in thin ones of drawn art, where no node can save much."""
+    def _prices(self, plan: Plan, fit: Fit, order: Int64) -> float | Float64:
+        """What a node must save in each shape, laid out in this order.
+
+        Less in thin ones of drawn art, where no node can save much, and in plain ones that stand out little, whose
+        form is seen all the same.
+        """
         if not self.drawn:
             return self.node_price
         thickness = np.array([curves.thickness(outline) for outline in fit.outlines])
-        return self.node_price * np.clip(thickness / THICK, THINNEST_SHARE, 1.0)
+        parents = nest(self.tree, plan.nodes)
+        off = np.abs(plan.paints - plan.paints[parents]).max(axis=1)
+        contrast = np.where(self._exact(plan) & (parents >= 0), off, 1.0)[order]
+        faint = np.clip((contrast / CLEAR_CONTRAST) ** 2, FAINTEST_SHARE, 1.0)
+        return self.node_price * np.clip(thickness / THICK, THINNEST_SHARE, 1.0) * faint
 
     def shortened(self, plan: Plan, grid: Grid, passes: int, steps: int) -> Plan:
         """Write coordinates shorter, more of them in each pass, while those left move to make up for it."""
@@ -284,8 +295,9 @@ class _Run:
         def work(fit: Fit, order: Int64) -> Fit:
             weighted, optimizer = self._subsets(order), self._optimizer(plan, order)
             share = CHARACTER_SHARE_DRAWN if self.drawn else CHARACTER_SHARE
+            prices = np.repeat(np.broadcast_to(self._prices(plan, fit, order), len(order)), _sizes(fit))[:, None]
             for number in range(1, passes + 1):
-                price = share * (number / passes) ** 1.6 * self.node_price
+                price = share * (number / passes) ** 1.6 * prices
                 fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
                 fit = optimizer(fit, steps=steps, pinned=pinned, palette=self.palette, first_step=SHORTENED_STEP)
             return self._mended(fit, order)
@@ -433,6 +445,11 @@ class _Run:
         worth[content] = np.maximum(worth[content], self.least_gain)
         image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
+
+
+def _sizes(fit: Fit) -> list[int]:
+    """Points of each shape."""
+    return [len(outline.points) for outline in fit.outlines]
 
 
 def _weighted(order: Int64, prefixes: tuple[tuple[int, float], ...], share: float = 1.0) -> list[tuple[Bool, float]]:

@@ -19,6 +19,7 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 EXACT_SHARE = 0.5  # of a zone's pixels that have just one colour, from which on it is the zone's
 NEAR = 16 / 255  # of a channel, between a thin zone's mean colour and the exact one that it has
+UNLIKE = 3.5 / 255  # most difference of a channel between neighbouring tones of a ramp
 ALIKE = 2 / 255  # most difference of a channel between parts of one colour
 GAP = 2  # px at most between parts of one detail, where resizing has thinned a line out
 LEAST_ZONE = 16  # px; less is a detail, not a zone
@@ -138,7 +139,7 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
     """Return the zone of each pixel, int32 [h * w], -1 for none, and which zones are solid; coarse steps come first."""
     from layervec import tree_kernels as kernels
 
-    labels, solid = np.full(len(flat), -1, dtype=np.int32), np.empty(0, dtype=bool)
+    labels, solid = _exact(flat, w)
     for step in STEPS:
         pieces = kernels.smooth_pieces(flat, labels >= 0, w, step)
         pieces[labels >= 0] = -1
@@ -148,6 +149,26 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
         labels = np.where(labels >= 0, labels, names[number]).astype(np.int32)
         solid = np.concatenate([solid, even[plain]])
     return labels, solid
+
+
+def _exact(flat: Float32, w: int) -> tuple[Int32, Bool]:
+    """Return the zones of just one colour that is unlike all others, as `_by_steps` does.
+
+    A card that is nearly white on white is one of two zones; the many like tones of a ramp are left to be one.
+    """
+    from layervec import tree_kernels as kernels
+
+    number = _numbered(kernels.smooth_pieces(flat, np.zeros(len(flat), bool), w, STEPS[-1]), w)
+    count = int(number.max(initial=-1)) + 1
+    _, even = _explained(number, flat, w)
+    colours = _means(number, flat, count)
+    steady = np.flatnonzero(even)
+    single = even.copy()
+    for i in steady:
+        off = np.abs(colours[steady] - colours[i]).max(axis=1)
+        single[i] = not ((off > STEPS[-1] / 2) & (off < UNLIKE)).any()
+    names = np.append(np.where(single, np.cumsum(single) - 1, -1), -1)
+    return names[number].astype(np.int32), np.ones(int(single.sum()), dtype=bool)
 
 
 def _largest(zones: Zones, one: Int64) -> Zones:
