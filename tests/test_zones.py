@@ -133,3 +133,21 @@ def test_a_thin_line_is_a_detail_in_its_colour_and_stays_whole():
     np.testing.assert_allclose(found.colours[line], (0.1, 0.1, 0.2), atol=1e-6)
     np.testing.assert_array_equal(found.labels[30:226, 127:129], line)
     assert not found.details[found.labels[30:226, [126, 129]]].any()
+
+
+def test_what_shows_the_canvas_through_a_thing_stays_clear() -> None:
+    """A body on two legs, of other colours, encloses a piece of the clear ground with its shadow."""
+    picture = np.zeros((96, 96, 4), np.float32)
+    for rows, columns, colour in (
+        (slice(10, 50), slice(10, 86), RED),
+        (slice(50, 70), slice(20, 30), BLUE),
+        (slice(50, 70), slice(66, 76), BLUE),
+        (slice(70, 80), slice(20, 76), (0.9, 0.7, 0.1)),
+    ):
+        picture[rows, columns] = (*colour, 1.0)
+    found = built(picture)
+    gap = found.labels[60, 48]
+    for node in nodes_around(found, 30, 30):
+        if node and found.stands[node] != tree.NO_SHAPE:
+            assert not shown(found, node)[60, 48]
+    assert gap != found.labels[30, 30]

@@ -222,6 +222,7 @@ class _Sets:
         for i in range(len(self._zones)):
             on = self._hulls[i].copy()
             on[i] = False
+            on[: len(self._zones)] &= ~self._clear  # the canvas seen through a thing is no part of it
             if not on.any():
                 continue
             window = self._window(i) if i != self.ground else np.s_[:, :]
