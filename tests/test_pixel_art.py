@@ -70,6 +70,12 @@ def test_a_sprite_is_found_at_any_size_and_drawn_alike(step):
     assert all(number % step == 0 for number in numbers)
 
 
+def test_that_it_is_pixel_art_is_told_before_anything_is_compiled_for_fitting():
+    heard = []
+    vectorize(enlarged(heart(), 10), on_event=heard.append)
+    assert {event.stage: event.kind for event in heard if event.kind} == {"load": "pixel"}
+
+
 def test_what_surrounds_others_is_their_layer_and_runs_on_under_them():
     text = vectorize(heart()).svg
     layers = re.findall(r'inkscape:label="([^"]*)"', text)

@@ -12,9 +12,10 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from layervec import signals
+from layervec import signals, streams
 from layervec.arguments import Studio as Asked
 from layervec.errors import InputError
 from layervec.files import reason
@@ -109,8 +110,8 @@ def offered(settings: Settings) -> frozenset[str]:
 
 def _printer(opens: bool) -> Callable[[str], None]:
     def tell(address: str) -> None:
-        sys.stdout.write(address + "\n")
-        sys.stdout.flush()
+        with suppress(OSError), streams.output() as stdout:  # a reader that has gone may have it from elsewhere
+            stdout.write(address + "\n")
         if opens:  # beside the server, as some browsers are started slowly
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
