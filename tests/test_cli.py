@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from pydantic import Field
 
 from layervec import arguments, cli
-from layervec.errors import InputError
+from layervec.errors import InputError, printable
 from layervec.score import render_svg, score
 from layervec.settings import Settings, section_of
 
@@ -370,6 +370,40 @@ def test_names(name, tmp_path, capsys):
     assert (tmp_path / name).with_suffix(".svg").is_file()
 
 
+STEERING = "e\x1b[31mv\nil\x9b\u202e\u2066"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["vectorize", f"{STEERING}.png", "--verbose", *DRAFT],
+        ["vectorize", f"no{STEERING}.png"],
+        ["vectorize", f"{STEERING}.png", "-o", f"{STEERING}/out.svg"],
+        ["vectorize", "scene.png", f"--{STEERING}"],
+        ["vectorize", "scene.png", "--palette", STEERING],
+        ["vectorize", "scene.png", "--config", f"{STEERING}.yaml"],
+        [STEERING],
+        ["score", f"{STEERING}.svg", "scene.png"],
+        ["report", STEERING],
+        ["models", "--segmenter-model", STEERING],
+        ["batch", STEERING, "-o", "out"],
+    ],
+)
+def test_names_never_steer_the_terminal(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in (f"{STEERING}.png", "scene.png"):
+        scene().save(name)
+    run(*words)
+    said = "".join(capsys.readouterr())
+    assert "\\x1b[31mv" in said
+    assert not re.search("[^\n -~]", said)
+
+
+def test_names_of_all_languages_are_shown_as_they_are():
+    for name in ("größe ☂.png", "写真\u3000一.png", "می\u200cخواهم.png", "\N{WOMAN}\u200d\N{PERSONAL COMPUTER}.png"):
+        assert printable(name) == name
+
+
 def test_name_that_is_no_text(tmp_path, capsys):
     name = os.fsdecode(b"caf\xe9.png")
     try:
@@ -647,7 +681,7 @@ def test_reader_that_has_gone(picture):
     process.stderr.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
 def test_interrupt_leaves_no_half_file(number, tmp_path):
     target = tmp_path / "out.svg"
     target.write_text("old")

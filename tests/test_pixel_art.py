@@ -127,6 +127,12 @@ def test_large_pictures_of_single_squares_are_found_and_drawn_as_they_are(pictur
     assert same(vectorize(picture).svg, as_rgba(picture))
 
 
+def test_that_it_is_pixel_art_is_told_before_anything_is_compiled_for_fitting():
+    heard = []
+    vectorize(enlarged(heart(), 10), on_event=heard.append)
+    assert {event.stage: event.kind for event in heard if event.kind} == {"load": "pixel"}
+
+
 def test_what_surrounds_others_is_their_layer_and_runs_on_under_them():
     text = vectorize(heart()).svg
     layers = re.findall(r'inkscape:label="([^"]*)"', text)

@@ -12,6 +12,7 @@ import pytest
 
 from layervec import precompile
 from layervec.events import Event
+from layervec.kernel_cache import Place
 
 IDLE = (sys.executable, "-c", "import sys; sys.stdin.read()")
 
@@ -59,6 +60,32 @@ def test_nothing_starts_where_one_thread_is_allowed(monkeypatch, compiled):
         loaded(precompiler)
         compiled()
         assert precompiler._process is None
+
+
+def test_nothing_starts_for_pixel_art(monkeypatch, compiled):
+    monkeypatch.setattr(precompile, "COMMAND", IDLE)
+    with precompile.Precompiler(2) as precompiler:
+        precompiler.on_event(Event("load", 1.0, kind="pixel"))
+        compiled()
+        assert precompiler._process is None
+
+
+def test_nothing_starts_where_it_could_not_hand_over_what_it_compiles(monkeypatch, compiled):
+    monkeypatch.setattr(precompile, "COMMAND", IDLE)
+    monkeypatch.setattr(precompile.kernel_cache, "place", lambda: Place(None, "read only"))
+    with precompile.Precompiler(2) as precompiler:
+        loaded(precompiler)
+        compiled()
+        assert precompiler._process is None
+
+
+def test_ending_it_breaks_off_no_file(monkeypatch, compiled, tmp_path):
+    code = "import sys, time; sys.stdin.read(); time.sleep(0.3); open({!r}, 'w').close()"
+    monkeypatch.setattr(precompile, "COMMAND", (sys.executable, "-c", code.format(str(tmp_path / "written"))))
+    with precompile.Precompiler(2) as precompiler:
+        loaded(precompiler)
+        compiled()
+    assert (tmp_path / "written").exists()
 
 
 def test_fitting_waits_for_it(monkeypatch, compiled, tmp_path):

@@ -148,6 +148,6 @@ def test_what_shows_the_canvas_through_a_thing_stays_clear() -> None:
     found = built(picture)
     gap = found.labels[60, 48]
     for node in nodes_around(found, 30, 30):
-        if node and found.stands[node] != tree.NO_SHAPE:
+        if (node and found.stands[node] >= 0) or found.stands[node] == tree.THING:
             assert not shown(found, node)[60, 48]
     assert gap != found.labels[30, 30]

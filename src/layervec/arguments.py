@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Union, get_
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from layervec import streams
 from layervec.errors import InputError, quoted
 from layervec.settings import Settings, explain, from_yaml, section_of
 
@@ -586,6 +587,11 @@ class _Parser(argparse.ArgumentParser):
             if getattr(found, action.dest) is None:
                 self.error(f"{action.metavar} is missing")
         return found
+
+    def print_help(self, file: Any = None) -> None:
+        """Show the help; argparse would not notice a disk that is full."""
+        with streams.output() as stdout:
+            stdout.write(self.format_help())
 
     def error(self, message: str) -> NoReturn:
         """Complain in a sentence that says where to learn more."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from layervec import signals, streams
 from layervec.errors import InputError, printable
@@ -62,11 +62,8 @@ def main(words: Sequence[str] | None = None) -> int:
     streams.prepare()
     code = DONE
     try:
-        with signals.ended_as_interrupted():
-            with suppress(SystemExit):  # argparse has shown its help
-                code = _run(words)
-            with streams.output():
-                pass  # what is still buffered is written here, where a failure can be told
+        with signals.ended_as_interrupted(), suppress(SystemExit):  # argparse has shown its help
+            code = _run(words)
         return code
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
@@ -96,17 +93,22 @@ def _run(words: Sequence[str]) -> int:
     elif command == "models":
         _models(rest)
     elif command in ("-h", "--help", "help"):
-        sys.stdout.write(HELP)
+        _print(HELP)
     elif command == "--version":
         from importlib.metadata import version
 
-        sys.stdout.write(f"layervec {version('layervec')}\n")
+        _print(f"layervec {version('layervec')}\n")
     else:
         told = f"there is no command '{command}'" if command else "a command is missing"
         if Path(command).suffix.lower() in PICTURES:
             told += f", perhaps `layervec vectorize {command}` was meant"
         raise InputError(f"{told}; see `layervec --help`.")
     return DONE
+
+
+def _print(text: str) -> None:
+    with streams.output() as stdout:
+        stdout.write(text)
 
 
 # vectorize
@@ -363,16 +365,15 @@ def _score(words: Sequence[str]) -> None:
     svg = Path("/dev/stdin") if str(asked.svg) == streams.DASH else asked.svg
     picture = _read(asked.image) if str(asked.image) == streams.DASH else asked.image
     figures = score(svg, picture, masks=asked.masks)
-    with streams.output() as stdout:
-        if asked.json:
-            import json
+    if asked.json:
+        import json
 
-            stdout.write(json.dumps(figures.as_dict(), indent=2, allow_nan=False) + "\n")
-        else:
-            _print_table(figures, stdout)
+        _print(json.dumps(figures.as_dict(), indent=2, allow_nan=False) + "\n")
+    else:
+        _print_table(figures)
 
 
-def _print_table(figures: Score, stdout: TextIO) -> None:
+def _print_table(figures: Score) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -381,7 +382,8 @@ def _print_table(figures: Score, stdout: TextIO) -> None:
     table = Table(show_header=False, box=box.SIMPLE)
     for name, value in figures.table():
         table.add_row(Text(name), Text(value))
-    Console(file=stdout).print(table)
+    with streams.output() as stdout:
+        Console(file=stdout).print(table)
 
 
 # studio
@@ -406,8 +408,7 @@ def _models(words: Sequence[str]) -> None:
     asked = arguments.models(words)
     from layervec.models.inventory import inventory
 
-    for line in inventory(asked.drawing):
-        sys.stdout.write(printable(line) + "\n")
+    _print("".join(printable(line) + "\n" for line in inventory(asked.drawing)))
 
 
 # Ends

@@ -16,12 +16,12 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from layervec import signals
+from layervec import signals, streams
 from layervec.arguments import Studio as Asked
 from layervec.errors import InputError
 from layervec.files import reason
@@ -144,8 +144,8 @@ class _Entrance:
             threading.Thread(target=webbrowser.open, args=(self._door.page.as_uri(),), daemon=True).start()
 
     def _print(self, address: str) -> None:
-        sys.stdout.write(address + "\n")
-        sys.stdout.flush()
+        with suppress(OSError), streams.output() as stdout:  # a reader that has gone may have it from elsewhere
+            stdout.write(address + "\n")
 
 
 def _others_read(stream: object) -> bool:
