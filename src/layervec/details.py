@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layervec import visibility
 from layervec.masks import grown as grow
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
@@ -33,6 +34,7 @@ BRIDGE_SHARE = 0.4  # of the largest share nearby, where a pixel joins two parts
 SAME_INK = 0.06  # Euclidean; colours of details that are as near are one
 FOR_EXACT = 0.05  # share of a detail's contrast by which an ink that it has somewhere in full is preferred
 FOR_STRONGER = 0.01  # likewise one that stands out most, which explains the tones of weaker ones as well
+MOST_SPECK = 4  # px of a part that, if no ink explains it, mixes the colours around it
 MOST_INKS = 64  # tried for every detail
 INKS_A_DETAIL = 4  # most inks of what hangs together
 LEAST_EXPLAINED = 0.03  # of a detail's contrast that each further ink explains
@@ -66,9 +68,10 @@ def find(pixels: Float32, zones: Int32, sharp: Float32, grown: Int32, known: Flo
     inks, which, share = mixes.explained(known)
     plain = np.where(rest[..., None], np.nan, sharp)
     held = _held(which, share, spots, [np.abs(plain - ink).max(axis=2) <= EXACT for ink in inks])
+    held &= _seen(held, which, share * mixes.contrast(inks, which), spots, zones.shape)
     labels.flat[spots] = np.where(held, which, -1)
     home.flat[spots] = np.where(~held & (which >= 0), zones.flat[near.flat[spots]], -1)
-    faint = mixes.faint
+    faint = mixes.faint | (~held & mixes.specks())
     home.flat[spots[faint]] = zones.flat[near.flat[spots[faint]]]
     return Details(labels, home, inks)
 
@@ -133,6 +136,19 @@ class _Mixes:
             lines = chosen[self._part, k] & self._lines(inks[k], which, share)
             which[lines], share[lines] = k, 1.0
         return inks, which, share
+
+    def specks(self) -> Bool:
+        """Tell which pixels are in parts so small that they are corners where edges meet: bool [n]."""
+        return np.asarray(np.bincount(self._part)[self._part] <= MOST_SPECK)
+
+    def contrast(self, inks: Float64, which: Int32) -> Float64:
+        """Return how far each pixel's ink is from its ground beyond what is faint, CIE76, on white or black: [n]."""
+        own = np.append(inks, np.zeros((1, inks.shape[1])), axis=0)[which]
+        off = np.zeros(len(which))
+        for back in (0.0, 1.0):
+            one, other = (visibility.lab(_over(colours, back)[None])[0] for colours in (own, self._ground))
+            off = np.maximum(off, np.sqrt(((one - other) ** 2).sum(axis=1)))
+        return np.maximum(off - visibility.FAINT, 0.0)
 
     def _candidates(self, known: Float32) -> Float64:
         """Colours that may be inks, those of whole pictures and the most extreme ones of each part: [k, c]."""
@@ -224,6 +240,26 @@ class _Mixes:
         beside = cv2.dilate(sheet, np.ones((3, 3), np.uint8))
         own = np.where(exact, share, 0.0)
         return np.asarray(exact & (run.flat[self._spots] >= RUN) & (beside.flat[self._spots] <= own + 0.15))
+
+
+def _over(colours: Float64, back: float) -> Float32:
+    """Return premultiplied colours [n, c] over a grey ground: float32 [n, 3]."""
+    alpha = colours[:, 3:] if colours.shape[1] == 4 else np.ones((len(colours), 1))
+    return (colours[:, :3] + back * (1.0 - alpha)).astype(np.float32)
+
+
+def _seen(held: Bool, which: Int32, weight: Float64, spots: Int64, shape: tuple[int, ...]) -> Bool:
+    """Tell which pixels are in parts of one ink that are above the threshold of sight: bool [n]."""
+    import cv2
+
+    found = np.zeros(len(which), bool)
+    for k in np.unique(which[held]):
+        mine = held & (which == k)
+        sheet = np.zeros(shape, np.uint8)
+        sheet.flat[spots[mine]] = 1
+        part = cv2.connectedComponents(sheet, connectivity=8)[1].flat[spots[mine]]
+        found[mine] = (np.bincount(part, weight[mine]) >= visibility.LEAST_SEEN)[part]
+    return found
 
 
 def _held(which: Int32, share: Float64, spots: Int64, full: Sequence[Bool]) -> Bool:

@@ -43,7 +43,7 @@ def lacking(picture: Float32, drawing: Float32) -> Float32:
     """
     import cv2
 
-    ours, theirs = _lab(drawing), _lab(picture)
+    ours, theirs = lab(drawing), lab(picture)
     near = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
     low, high = cv2.erode(ours, near), cv2.dilate(ours, near)
     beyond = np.maximum(theirs - high, 0.0) + np.maximum(low - theirs, 0.0)
@@ -96,7 +96,8 @@ def explained(picture: Float32, drawing: Float32) -> float:
     return 1.0 - float(((picture - drawing) ** 2).sum()) / contrast if contrast > 0.0 else 1.0
 
 
-def _lab(pixels: Float32) -> Float32:
+def lab(pixels: Float32) -> Float32:
+    """Return CIE L, a and b of sRGB pixels in 0..1: float32 [h, w, 3], L in 0..100."""
     import cv2
 
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels, np.float32), cv2.COLOR_RGB2Lab), np.float32)

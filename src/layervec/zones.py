@@ -19,6 +19,7 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 EXACT_SHARE = 0.5  # of a zone's pixels that have just one colour, from which on it is the zone's
 NEAR = 16 / 255  # of a channel, between a thin zone's mean colour and the exact one that it has
+EQUAL = 0.1 / 255  # most change of a channel from pixel to pixel in just one colour; rounding makes less
 UNLIKE = 3.5 / 255  # most difference of a channel between neighbouring tones of a ramp
 ALIKE = 2 / 255  # most difference of a channel between parts of one colour
 GAP = 2  # px at most between parts of one detail, where resizing has thinned a line out
@@ -158,7 +159,7 @@ def _exact(flat: Float32, w: int) -> tuple[Int32, Bool]:
     """
     from layervec import tree_kernels as kernels
 
-    number = _numbered(kernels.smooth_pieces(flat, np.zeros(len(flat), bool), w, STEPS[-1]), w)
+    number = _numbered(kernels.smooth_pieces(flat, np.zeros(len(flat), bool), w, EQUAL), w)
     count = int(number.max(initial=-1)) + 1
     _, even = _explained(number, flat, w)
     colours = _means(number, flat, count)
@@ -166,9 +167,28 @@ def _exact(flat: Float32, w: int) -> tuple[Int32, Bool]:
     single = even.copy()
     for i in steady:
         off = np.abs(colours[steady] - colours[i]).max(axis=1)
-        single[i] = not ((off > STEPS[-1] / 2) & (off < UNLIKE)).any()
+        single[i] = not ((off > EQUAL) & (off < UNLIKE)).any()
     names = np.append(np.where(single, np.cumsum(single) - 1, -1), -1)
-    return names[number].astype(np.int32), np.ones(int(single.sum()), dtype=bool)
+    labels = names[number].astype(np.int32).reshape(-1, w)
+    grown = _spread(labels, flat.reshape(len(labels), w, -1), colours[single])
+    return grown.ravel(), np.ones(int(single.sum()), dtype=bool)
+
+
+def _spread(labels: Int32, pixels: Float32, colours: Float64) -> Int32:
+    """Give pixels within RIM + 1 px of zones that nearly have their colour to them, as blurred borders do: [h, w]."""
+    h, w = labels.shape
+    known = np.append(colours, np.full((1, pixels.shape[2]), np.inf), axis=0)  # the last is that of no zone
+    for _ in range(RIM + 1):
+        grown, best = labels.copy(), np.full((h, w), STEPS[0])
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            here = np.s_[max(0, dy) : h + min(0, dy), max(0, dx) : w + min(0, dx)]
+            there = np.s_[max(0, -dy) : h - max(0, dy), max(0, -dx) : w - max(0, dx)]
+            off = np.abs(pixels[here] - known[labels[there]]).max(axis=2)
+            better = (labels[here] < 0) & (off <= best[here])
+            grown[here][better] = labels[there][better]
+            best[here][better] = off[better]
+        labels = grown
+    return labels
 
 
 def _largest(zones: Zones, one: Int64) -> Zones:
