@@ -13,6 +13,16 @@ from layervec import cli, image, signals
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no such signals")
 
 
+@pytest.fixture(autouse=True)
+def as_at_a_start():
+    """Let signals do what they do in a new process: where tests run in parallel, SIGINT is ignored."""
+    hows = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, how) for number, how in hows.items()}
+    yield
+    for number, how in before.items():
+        signal.signal(number, how)
+
+
 def send(number):
     os.kill(os.getpid(), number)
     signal.getsignal(number)  # Python looks after signals between two steps
