@@ -686,7 +686,7 @@ def test_interrupt_leaves_no_half_file(number, tmp_path):
     target = tmp_path / "out.svg"
     target.write_text("old")
     work = tmp_path / "work"
-    # Tests in the background may ignore SIGINT, and children would inherit that.
+    # Tests in the background may ignore signals, and children would inherit that.
     process = spawn(
         *(
             "vectorize",
@@ -700,7 +700,7 @@ def test_interrupt_leaves_no_half_file(number, tmp_path):
             "--workdir",
             work,
         ),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     start = time.monotonic()
     while not (work / "stages" / "00-arrange.svg").exists() and time.monotonic() < start + 60:
