@@ -37,7 +37,7 @@ def test_no_shape_is_kept_that_removes_less_than_the_least_gain(name) -> None:
         whole = squared_error(found, pixels, plan)
         for i in np.flatnonzero(plan.nodes != 0):
             without = plan.only(np.delete(np.arange(len(plan)), i))  # what lay on it may come to lie below others
-            share = choose.SEEN_SHARE if choose.seen(found)[plan.nodes[i]] else 1.0
+            share = choose.SEEN_SHARE if choose.content(found)[plan.nodes[i]] else 1.0
             # Smaller versions count as well.
             assert squared_error(found, pixels, without) - whole >= 0.4 * refine.WORTH * share * least
         counts.append(len(plan))

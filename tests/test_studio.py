@@ -29,18 +29,6 @@ HOSTILE = "<img src=x onerror=\"document.title='hurt'\">"
 SLOW = {"quality": "best", "paths": 256}
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    with studio(tmp_path_factory.mktemp("works")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def work(run):
-    """A drawn work that tests look at and do not change."""
-    return run.drawn()
-
-
 def raw(run, path, method="GET", **headers):
     """Send a request with exactly this path and return status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", run.port, timeout=30)

@@ -35,18 +35,6 @@ posix = pytest.mark.skipif(os.name == "nt", reason="needs permissions of POSIX")
 PNG, SVG = {"Content-Type": "image/png"}, {"Content-Type": "image/svg+xml", "X-Name": "drawing.svg"}
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    with studio(tmp_path_factory.mktemp("works")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def work(run):
-    """A drawn work that tests look at and do not change."""
-    return run.drawn()
-
-
 def dense(shapes):
     """An SVG that takes long to read: some 2.4 KB a shape."""
     path = '<path id="p{0}" data-rank="{0}" fill="#ff0000" d="M0 0' + "L5 5L7 1L2 9" * 200 + 'Z"/>'

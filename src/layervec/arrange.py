@@ -13,8 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from layervec import pool, ramps
-from layervec.choose import LEAST_GAIN, choose
-from layervec.choose import seen as content
+from layervec.choose import LEAST_GAIN, choose, content
 from layervec.grain import grain
 from layervec.masks import boxes, holes
 from layervec.palette import Palette

@@ -19,7 +19,7 @@ from layervec.types import Bool, Float32, Float64, Int64, Ramps, RegionTree
 
 LEAST_GAIN = 0.25  # squared error over all channels, px; what a shape must remove at least to be worth a path
 LEAST_DRAWN = 2.0  # the same in drawn art, where what is worth less are fringes and specks (docs/log.md)
-SEEN_SHARE = 0.01  # of that which is enough for what is content for certain (`seen`)
+SEEN_SHARE = 0.01  # of that which is enough for what is content for certain (`content`)
 OBJECT_WORTH = 3.5  # factor on what a shape of an object gains, so that things come before their shading
 BAND_WORTH = 0.25  # factor on what a part of a soft ramp gains that is drawn with a gradient as a whole
 BASE_WORTH = 0.5  # factor on what a region of several plain zones gains, as they are drawn over it
@@ -73,7 +73,7 @@ class Chooser:
                 # Its outline is drawn already: what shows through would add to it rather than replace it.
                 span = np.arange(node, int(tree.last[node]))
                 self._may[span] &= self._paints.opaque(span)
-        self._seen = seen(tree)
+        self._content = content(tree)
         self._hold_together()
         self._remains = np.zeros(len(tree))  # error that the paint of a node was found to leave; 0 if not known
         self._tried = np.zeros((len(tree), pixels.shape[2]))  # the colour of that paint
@@ -108,7 +108,7 @@ class Chooser:
         while True:
             node = int(np.argmax(self.gain))
             if self.gain[node] <= least_gain:
-                node = int(np.argmax(np.where(self._seen, self.gain, 0.0)))
+                node = int(np.argmax(np.where(self._content, self.gain, 0.0)))
                 if self.gain[node] <= SEEN_SHARE * least_gain:
                     return False
             gain = self.gain[node]
@@ -153,7 +153,7 @@ class Chooser:
     def _reprice(self, nodes: Int64) -> None:
         area = self._shown.sums.area[nodes]
         least_area = min(LEAST_AREA * self._grain, self._shown.area[0])  # a tiny picture has a shape as well
-        least_area = np.where(self._seen[nodes], 0.0, least_area)
+        least_area = np.where(self._content[nodes], 0.0, least_area)
         may = (area > 0.0) & (area >= least_area) & ~self._shown.painted[nodes] & self._may[nodes]
         left = np.maximum(self._paints.least_error(nodes), self._remains[nodes])
         saved = np.maximum(self._shown.sums.error[nodes] - left, self._own_gain(nodes))
@@ -164,12 +164,15 @@ class Chooser:
 
         A ring gains nothing as a disc as long as what it encloses is not painted on it, but that comes next.
         """
-        zone = self.tree.stands[nodes] if len(self.tree.stands) else np.full(len(nodes), ANY, dtype=np.int64)
-        own = np.maximum(zone, 0)
-        return np.where(zone >= 0, self._shown.sums.error[own] - self._paints.least_error(own), 0.0)
+        saved = np.zeros(len(nodes))
+        of_zone = self._content[nodes]
+        if of_zone.any():
+            zones = self.tree.stands[nodes[of_zone]]
+            saved[of_zone] = self._shown.sums.error[zones] - self._paints.least_error(zones)
+        return saved
 
 
-def seen(tree: RegionTree) -> Bool:
+def content(tree: RegionTree) -> Bool:
     """Tell which nodes of drawn art are content, however small: plain zones, which are above the threshold of sight,
     and what stands for them: bool [m].
     """

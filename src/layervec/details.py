@@ -11,7 +11,6 @@ zones; nothing of trees, shapes or budgets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +37,7 @@ MOST_SPECK = 4  # px of a part that, if no ink explains it, mixes the colours ar
 MOST_INKS = 64  # tried for every detail
 INKS_A_DETAIL = 4  # most inks of what hangs together
 LEAST_EXPLAINED = 0.03  # of a detail's contrast that each further ink explains
+BESIDE = 0.15  # more of a stronger ink that the pixels around such a line may have
 RUN = 4  # px of 5 x 5 that have just this colour where a line has it, not only an edge's mixture
 
 
@@ -66,8 +66,7 @@ def find(pixels: Float32, zones: Int32, sharp: Float32, grown: Int32, known: Flo
         return Details(labels, home, np.empty((0, pixels.shape[2])))
     mixes = _Mixes(pixels, sharp, rest, near, spots)
     inks, which, share = mixes.explained(known)
-    plain = np.where(rest[..., None], np.nan, sharp)
-    held = _held(which, share, spots, [np.abs(plain - ink).max(axis=2) <= EXACT for ink in inks])
+    held = _held(which, share, spots, inks, np.where(rest[..., None], np.nan, sharp))
     held &= _seen(held, which, share * mixes.contrast(inks, which), spots, zones.shape)
     labels.flat[spots] = np.where(held, which, -1)
     home.flat[spots] = np.where(~held & (which >= 0), zones.flat[near.flat[spots]], -1)
@@ -168,9 +167,8 @@ class _Mixes:
             elif len(extremes) < 4 * MOST_INKS:
                 extremes.append(colour)
                 weight.append(total[self._part[i]])
-        found = [known.astype(np.float64)[:MOST_INKS]] if len(known) else []
         strongest = [extremes[k] for k in np.argsort(-np.array(weight), kind="stable")[:MOST_INKS]]
-        kept: list[Float64] = list(np.concatenate(found)) if found else []
+        kept = list(known[:MOST_INKS].astype(np.float64))
         for colour in strongest:
             if all(np.abs(other - colour).max() > EXACT for other in kept):
                 kept.append(colour)
@@ -239,7 +237,7 @@ class _Mixes:
         sheet.flat[self._spots] = np.where(exact, 0.0, share)
         beside = cv2.dilate(sheet, np.ones((3, 3), np.uint8))
         own = np.where(exact, share, 0.0)
-        return np.asarray(exact & (run.flat[self._spots] >= RUN) & (beside.flat[self._spots] <= own + 0.15))
+        return np.asarray(exact & (run.flat[self._spots] >= RUN) & (beside.flat[self._spots] <= own + BESIDE))
 
 
 def _over(colours: Float64, back: float) -> Float32:
@@ -262,18 +260,19 @@ def _seen(held: Bool, which: Int32, weight: Float64, spots: Int64, shape: tuple[
     return found
 
 
-def _held(which: Int32, share: Float64, spots: Int64, full: Sequence[Bool]) -> Bool:
-    """Tell which pixels are part of a detail, not of its ground: bool [n]. full: [h, w], which zones have each ink."""
+def _held(which: Int32, share: Float64, spots: Int64, inks: Float64, plain: Float32) -> Bool:
+    """Tell which pixels are part of a detail, not of its ground: bool [n]. plain: [h, w, c], zones alone, else NaN."""
     import cv2
 
     held = np.zeros(len(which), bool)
     for k in np.unique(which[which >= 0]):
         mine = which == k
-        sheet = full[k].astype(np.float32)
+        full = np.all([np.abs(plain[..., c] - inks[k, c]) <= EXACT for c in range(plain.shape[2])], axis=0)
+        sheet = full.astype(np.float32)
         sheet.flat[spots[mine]] = share[mine]
         largest = cv2.dilate(sheet, np.ones((3, 3), np.uint8)).flat[spots]
         inked = mine & (share >= LEAST_SHARE) & ((share >= LOCAL_SHARE * largest) | _ridge(sheet).flat[spots])
-        inside = full[k].copy()
+        inside = full.copy()
         inside.flat[spots[inked]] = True
         held = held | inked | (mine & (share >= BRIDGE_SHARE * largest) & _between_parts(inside).flat[spots])
     return held

@@ -142,6 +142,12 @@ def premultiplied(raster: Raster) -> Float32:
     return pixels
 
 
+def target(raster: Raster) -> Float32:
+    """Return what is drawn: premultiplied RGBA, or RGB alone where nothing is transparent: float32 [h, w, 3 or 4]."""
+    pixels = premultiplied(raster)
+    return np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
+
+
 def straight(pixels: Float32) -> Float32:
     """Undo `premultiplied`: float32 [h, w, 4] in 0..1, colours 0 where alpha is 0; mends slight excess."""
     alpha = np.clip(pixels[..., 3:], 0.0, 1.0)

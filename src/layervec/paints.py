@@ -156,7 +156,7 @@ class Paints:
         """The paint of a plain zone, whatever lies on it."""
         last = int(self._tree.last[zone])
         leaves = self.shown.leaves(np.arange(zone, last))
-        colour = self._tree.inks[zone] if len(self._tree.inks) else np.array([np.nan])
+        colour = self._tree.inks[zone]
         if np.isnan(colour).any():
             colour = self._main_colour(leaves)
         elif self._palette is not None:

@@ -20,8 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from layervec import (
     arrange,
     background,
@@ -44,7 +42,7 @@ from layervec.digits import Grid, most_decimals
 from layervec.events import Event, Kind, OnEvent, Stage, ignore
 from layervec.segment import Mask
 from layervec.settings import EFFORTS, VISIBLE_ERROR, Preset, Settings
-from layervec.types import Drawing, Float32, Int64, Layer, Raster, Shape
+from layervec.types import Drawing, Int64, Layer, Raster, Shape
 
 T = TypeVar("T")
 
@@ -151,7 +149,7 @@ def _by_regions(
             tree.build(seen, coarser, masks=masks, drawn=drawn, shaded=shaded, colours=picture.colours, threads=threads)
         )
         done.kind = "art" if len(regions.stands) else "photo"
-    pixels = _fitted(raster)
+    pixels = image.target(raster)
     if settings.colors != "any":
         colours = palette.of_picture(regions, pixels, settings.colors)
     visible = VISIBLE_ERROR * regions.labels.size if settings.paths == "auto" else 0.0
@@ -202,7 +200,7 @@ def _by_paper(raster: Raster, masks: list[Mask], settings: Settings, threads: in
     with clock.stage("tree") as done:
         pile = paper.pile(masks, raster, settings)
         done(stacking.tree(pile)[0])
-    painter = paper.Painter(_fitted(raster), settings, threads, on_progress)
+    painter = paper.Painter(image.target(raster), settings, threads, on_progress)
     with clock.stage("arrange") as done:
         sheet = painter.structure(pile)
         regions, plan = sheet.plan()
@@ -294,12 +292,6 @@ class _Done:
     def __call__(self, value: T) -> T:
         self.value = value
         return value
-
-
-def _fitted(raster: Raster) -> Float32:
-    """What is to be matched: premultiplied RGBA, or RGB alone where nothing is transparent: float32 [h, w, 3 or 4]."""
-    pixels = image.premultiplied(raster)
-    return np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
 
 
 def _scaled(drawing: Drawing, width: int, height: int) -> Drawing:

@@ -156,7 +156,7 @@ class _Run:
         self.steps = max(1, steps)
         self.grain = grain(*tree.labels.shape)
         self.drawn = len(tree.stands) > 0
-        self._content = choose.seen(tree)
+        self._content = choose.content(tree)
         inks = tree.inks[~np.isnan(tree.inks).any(axis=1)] if self.drawn else tree.inks.reshape(0, 3)
         self._inks = as_paints(list(np.unique(inks[(inks[:, -1] > CLEAR) | (inks.shape[1] == 3)], axis=0)))
         self.shaded = bool(np.isfinite(gradient_price)) and not self.drawn

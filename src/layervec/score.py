@@ -445,8 +445,9 @@ def _refuse_linking_styles(root: ET.Element, name: str) -> None:
     for element in root.iter():
         if local_name(element) == "style":
             text = "".join(element.itertext())
-            plain = {kinds.get(link, "linearGradient") for link in _URL.findall(text)} <= _GRADIENT_TAGS
-            if "\\" in text or not plain or len(_URL.findall(text)) < text.lower().count("url"):
+            links = _URL.findall(text)
+            plain = {kinds.get(link, "linearGradient") for link in links} <= _GRADIENT_TAGS
+            if "\\" in text or not plain or len(links) < text.lower().count("url"):
                 raise InputError(f"{name} is refused: its style sheet refers to more than gradients.")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from layervec import objects, plain, pool
 from layervec import zones as plain_zones
 from layervec.grain import grain
-from layervec.image import premultiplied
+from layervec.image import premultiplied, target
 from layervec.segment import Mask
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Raster, RegionTree
 
@@ -57,7 +57,7 @@ def build(
         return _with_objects(features, labels.reshape(h, w), masks)
     labels = labels.reshape(h, w)
     own = np.ascontiguousarray(features[:, : 3 if raster.opaque else 4].reshape(h, w, -1))
-    art = None if drawn is False else _as_drawn(features, labels, own, _picture(raster), colours, sure=drawn is True)
+    art = None if drawn is False else _as_drawn(features, labels, own, target(raster), colours, sure=drawn is True)
     if art is not None:
         return art
     places = _places(features, labels) if shaded else None
@@ -109,12 +109,6 @@ def _with_objects(features: Float32, labels: Int32, masks: Sequence[Mask]) -> Re
     return RegionTree(number[labels], parent, last, costs, number[nodes].astype(np.int64), names)
 
 
-def _picture(raster: Raster) -> Float32:
-    """Return what is drawn: premultiplied RGBA, or RGB alone where nothing is transparent: float32 [h, w, 3 or 4]."""
-    pixels = premultiplied(raster)
-    return np.ascontiguousarray(pixels[..., :3] if raster.opaque else pixels)
-
-
 def _as_drawn(
     features: Float32, labels: Int32, sharp: Float32, pixels: Float32, colours: Float32 | None, *, sure: bool
 ) -> RegionTree | None:
@@ -129,8 +123,7 @@ def _as_drawn(
         return None
     channels = pixels.shape[2]
     known = np.empty((0, 4), np.float32) if colours is None else colours
-    known = np.concatenate([known[:, :3] * known[:, 3:], known[:, 3:]], axis=1)[:, :channels]
-    found = plain_zones.find(sharp, pixels, known)
+    found = plain_zones.find(sharp, pixels, premultiplied(Raster(known[None]))[0, :, :channels])
     if not (len(found) if sure else plain.made_of(found)):
         return None
     labels = kernels.pieces((found.labels + 1) * (int(labels.max()) + 1) + labels)
@@ -139,7 +132,7 @@ def _as_drawn(
     number, parent, last, costs = _numbered(children, cost)
     stands = _stands(order, number[nodes].astype(np.int64), parent)
     inks = np.full((len(parent), channels), np.nan)
-    inside = (found.labels >= 0) & np.append(found.solid, False)[found.labels]
+    inside = np.append(found.solid, False)[found.labels]  # the last is that of no zone
     inks[number[nodes[order.alone]]] = np.where(found.solid[:, None], found.colours, np.nan)
     flat = np.where(inside[..., None], np.append(found.colours, np.zeros((1, channels)), axis=0)[found.labels], sharp)
     return RegionTree(

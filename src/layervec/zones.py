@@ -7,6 +7,7 @@ colours; where it does not, smaller steps are tried. Knows pixels; nothing of tr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,20 +99,17 @@ def _likely(known: Float32, colours: Float64, solid: Bool) -> Float32:
 
 
 def _joined(zones: Zones, found: details.Details) -> Zones:
-    """Add details as zones; what touches in one colour is one, and small pieces of one colour where there are many."""
+    """Return zones with details among them; what touches a detail in its colour is one with it."""
     import cv2
 
     labels = np.where(zones.labels >= 0, zones.labels, found.home).astype(np.int32)
-    names, colours = [np.arange(len(zones))], [zones.colours]
+    count, colours = len(zones), [zones.colours]
     for k, ink in enumerate(found.inks):
         inside = found.labels == k
-        count, parts = cv2.connectedComponents(grow(inside, GAP // 2).astype(np.uint8), connectivity=8)
-        if count < 2:
-            continue
-        first = sum(map(len, names))
-        labels[inside] = first + parts[inside] - 1
-        names.append(first + np.arange(count - 1))
-        colours.append(np.tile(ink, (count - 1, 1)))
+        ends, parts = cv2.connectedComponents(grow(inside, GAP // 2).astype(np.uint8), connectivity=8)
+        labels[inside] = count + parts[inside] - 1  # part 0 is what is around
+        count += ends - 1
+        colours.append(np.tile(ink, (ends - 1, 1)))
     every = np.concatenate(colours)
     solid = np.concatenate([zones.solid, np.ones(len(every) - len(zones), bool)])
     fine = np.arange(len(every)) >= len(zones)
@@ -121,19 +119,19 @@ def _joined(zones: Zones, found: details.Details) -> Zones:
 
 def _touching(labels: Int32, colours: Float64, solid: Bool, fine: Bool) -> Int64:
     """Return for each zone the first one of its colour that it hangs together with, by sides or corners: int64 [k]."""
-    pairs = []
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        here = labels[: labels.shape[0] - dy, max(0, -dx) : labels.shape[1] - max(0, dx)]
-        there = labels[dy:, max(0, dx) : labels.shape[1] + min(0, dx)]
-        meet = (here != there) & (here >= 0) & (there >= 0)
-        pairs.append(np.stack([here[meet], there[meet]], axis=1))
-    ends = np.unique(np.concatenate(pairs), axis=0)
-    alike = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= ALIKE) & solid[ends].all(axis=1)
     from layervec import tree_kernels as kernels
 
+    pairs = []
+    for here, there in _neighbours(*labels.shape):
+        one, other = labels[here], labels[there]
+        meet = (one != other) & (one >= 0) & (other >= 0)
+        pairs.append(np.stack([one[meet], other[meet]], axis=1))
+    ends = np.unique(np.concatenate(pairs), axis=0)
+    alike = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= ALIKE) & solid[ends].all(axis=1)
     ends = ends[alike & fine[ends].any(axis=1)]
     part = kernels.components(np.ascontiguousarray(ends, np.int32), len(colours))
-    return np.unique(part, return_index=True)[1][np.unique(part, return_inverse=True)[1]].astype(np.int64)
+    _, first, of = np.unique(part, return_index=True, return_inverse=True)
+    return np.asarray(first[of], np.int64)
 
 
 def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
@@ -223,13 +221,16 @@ def _numbered(pieces: Int32, w: int) -> Int64:
     return np.asarray(np.where(large, np.cumsum(large) - 1, -1)[pieces + 1])
 
 
+def _neighbours(h: int, w: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Yield where pixels and their neighbours by sides and corners are, each pair once."""
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        yield np.s_[: h - dy, max(0, -dx) : w - max(0, dx)], np.s_[dy:, max(0, dx) : w - max(0, -dx)]
+
+
 def _cores(pieces: Int32) -> Int32:
     """The pieces without their rims: int32 [h, w], -1 where one of the 8 neighbours is of another piece."""
-    h, w = pieces.shape
     found = pieces.copy()
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        here = np.s_[: h - dy, max(0, -dx) : w - max(0, dx)]
-        there = np.s_[dy:, max(0, dx) : w - max(0, -dx)]
+    for here, there in _neighbours(*pieces.shape):
         rim = pieces[here] != pieces[there]
         found[here][rim] = -1
         found[there][rim] = -1
