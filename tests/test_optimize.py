@@ -209,6 +209,14 @@ def test_shapes_that_may_not_lose_nodes_do_not() -> None:
     assert drop_nodes(start, 96, 72, 0.65, moving=np.zeros(3, dtype=bool)) is start
 
 
+@pytest.mark.parametrize("ink", [0.0, 0.5, 1.0])
+def test_ink_on_clear_ground_keeps_its_corners_whatever_its_colour(ink: float) -> None:
+    """Premultiplied black is zero in each colour and seen by its alpha alone."""
+    star = star_nodes(36, 30, 24)
+    start = Fit((polygon(star),), np.array([[ink, ink, ink, 1.0]]))
+    assert drop_nodes(start, WIDTH, HEIGHT, 0.65, clear=True).outlines[0].segments == len(star)
+
+
 def test_hidden_shapes_do_not_move_far() -> None:
     """A disc under a larger rectangle feels nothing, while the rectangle finds its place."""
     hidden = circle(36, 30, 8)

@@ -1,5 +1,6 @@
 """Plain zones of drawn art, what they make up, and the gradients that explain them."""
 
+import cv2
 import numpy as np
 from pictures import BLUE, RED, WHITE, disc, grid, jpeg, noisy, painted, raster, scenery
 
@@ -151,3 +152,13 @@ def test_what_shows_the_canvas_through_a_thing_stays_clear() -> None:
         if (node and found.stands[node] >= 0) or found.stands[node] == tree.THING:
             assert not shown(found, node)[60, 48]
     assert gap != found.labels[30, 30]
+
+
+def test_level_and_round_parts_of_one_blurred_line_are_one_zone():
+    """Where a line is level its pixels have just one tone; where it bends they have many, all near it."""
+    drawn = np.zeros((1280, 1280), np.uint8)
+    cv2.circle(drawn, (640, 640), 440, 255, 60)
+    cv2.line(drawn, (640, 200), (640, 1080), 255, 60)
+    alpha = cv2.GaussianBlur(cv2.resize(drawn, (160, 160), interpolation=cv2.INTER_AREA), (0, 0), 1.5) / 255
+    ink = np.concatenate([np.zeros((160, 160, 3)), alpha[..., None]], axis=2).astype(np.float32)
+    assert len(np.unique(zones_of(ink).labels[alpha > 0.9])) == 1

@@ -8,7 +8,7 @@ a fit that follows. Knows outlines and the rasteriser's gradients; knows no tree
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,12 +54,13 @@ def shortened(
     price: float | Float64,
     *,
     subsets: Sequence[tuple[Bool, float]] | None = None,
+    clear: bool = False,
     threads: int | None = None,
 ) -> tuple[Fit, Bool]:
     """Return the fit with shorter coordinates where each character saved costs at most `price` squared error.
 
     width, height: canvas, px. price: one for all points, or [n, 1]. subsets: sets of shapes (bool [k]) and weights;
-    the error counts in the drawing of each.
+    the error counts in the drawing of each. clear: as in `drop_nodes`.
     Also returns which coordinates of all points are short: bool [n, 2]; the others are as they were. Outlines that
     would cross themselves stay.
     """
@@ -70,7 +71,11 @@ def shortened(
     straight = np.concatenate([outline.straight for outline in fit.outlines])
     following = next_nodes(fit.outlines)
     sizes = [len(outline.points) for outline in fit.outlines]
-    stiffness = over_subsets(fit, sizes, subsets, lambda part, probes: _stiffness(part, width, height, probes, threads))
+
+    def measured(part: Fit, probes: int) -> Float64:
+        return _stiffness(part, pulls(part, width, height, probes, clear, threads), probes)
+
+    stiffness = over_subsets(fit, sizes, subsets, measured)
     found, short = _snapped(points, grid, price / np.maximum(stiffness, 1e-12), _room(points, straight, following))
     short &= np.stack([np.ones_like(straight), ~straight, ~straight], axis=1).reshape(-1, 1)  # what is written
     found = np.where(short, found, points)
@@ -85,12 +90,15 @@ def shortened(
     return replace(fit, outlines=kept), short & ~np.repeat(tangled, sizes)[:, None]
 
 
-def _stiffness(fit: Fit, width: int, height: int, probes: int, threads: int | None) -> Float64:
-    """Squared error per px^2 by which a coordinate moves: [n, 2] of all points; the handles of lines move with them."""
+def _stiffness(fit: Fit, found: Iterator[Float64], probes: int) -> Float64:
+    """Squared error per px^2 by which a coordinate moves: [n, 2] of all points; the handles of lines move with them.
+
+    found: so many `pulls`.
+    """
     straight = np.concatenate([outline.straight for outline in fit.outlines])[:, None]
     following = next_nodes(fit.outlines)
     total = np.zeros((3 * len(straight), 2))
-    for pulled in pulls(fit, width, height, probes, threads):
+    for pulled in found:
         at_node, out, into = pulled[0::3].copy(), pulled[1::3], pulled[2::3]
         at_node += np.where(straight, (2 * out + into) / 3, 0.0)
         at_node[following] += np.where(straight, (out + 2 * into) / 3, 0.0)

@@ -42,20 +42,25 @@ def drop_nodes(
     *,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     moving: Bool | None = None,
+    clear: bool = False,
     threads: int | None = None,
 ) -> Fit:
     """Return the fit with fewer nodes: without those whose loss is expected to cost less than `price` squared error.
 
     width, height: canvas, px. price: the same for all shapes or [k], one each. subsets: sets of shapes (bool [k]) and
     weights; the error counts in the drawing of each, so that borders which only a simpler version of the drawing shows
-    keep their form as well. moving: bool [k], the shapes that may lose nodes (all by default). Nodes on the canvas
-    border stay.
+    keep their form as well. moving: bool [k], the shapes that may lose nodes (all by default). clear: whether
+    the drawing has no ground, so that it counts as it is seen on black and on white. Nodes on the canvas border stay.
     """
     changed = range(len(fit.outlines)) if moving is None else np.flatnonzero(moving).tolist()
     if not changed:
         return fit
     sizes = [outline.segments for outline in fit.outlines]
-    stiffness = over_subsets(fit, sizes, subsets, lambda part, probes: _stiffness(part, width, height, probes, threads))
+
+    def measured(part: Fit, probes: int) -> Float64:
+        return _stiffness(part, pulls(part, width, height, probes, clear, threads), probes)
+
+    stiffness = over_subsets(fit, sizes, subsets, measured)
     own = np.concatenate([np.full(size, moving is None or moving[i]) for i, size in enumerate(sizes)])
     segments = _Segments.of([fit.outlines[i] for i in changed], stiffness[own])
     prices = np.broadcast_to(price, len(fit.outlines))
@@ -87,13 +92,14 @@ def over_subsets(
     return np.asarray(np.sum(parts, axis=0))
 
 
-def _stiffness(fit: Fit, width: int, height: int, probes: int, threads: int | None) -> Float64:
+def _stiffness(fit: Fit, found: Iterator[Float64], probes: int) -> Float64:
     """Squared error per px of length and px^2 of shift, for each segment: float64 [segments of all outlines].
 
-    Of a cubic, by its handles. A line is told by its ends, by what their other segments do not account for.
+    found: so many `pulls`. Of a cubic, by its handles. A line is told by its ends, by what their other segments do not
+    account for.
     """
     squares = np.zeros((len(fit.scene().points) // 3, 3))
-    for pulled in pulls(fit, width, height, probes, threads):
+    for pulled in found:
         squares += (pulled**2).sum(axis=1).reshape(-1, 3) / probes
     cubics = np.concatenate([_cubics(outline) for outline in fit.outlines])
     straight = np.concatenate([outline.straight for outline in fit.outlines])
@@ -115,21 +121,27 @@ def _at_nodes(values: Float64, following: Int64) -> Float64:
     return total
 
 
-def pulls(fit: Fit, width: int, height: int, count: int, threads: int | None) -> Iterator[Float64]:
-    """Yield the pull of random sign pictures on all points, [n, 2] each; their mean square estimates J'J's diagonal."""
+def pulls(fit: Fit, width: int, height: int, count: int, clear: bool, threads: int | None) -> Iterator[Float64]:
+    """Yield the pull of random sign pictures on all points, [n, 2] each; their mean square estimates J'J's diagonal.
+
+    clear: the drawing has no ground; it is looked at on black and on white in turn.
+    """
     from layervec import raster
 
     _, pull_back = raster.render_with_grad(fit.scene(), width, height, threads=threads)
     for number in range(count):
-        yield pull_back(_signs(width, height, number)).points
+        yield pull_back(_signs(width, height, number, clear and number % 2 == 1)).points
 
 
-@lru_cache(maxsize=PROBES)  # 4 MiB each at 512 px
-def _signs(width: int, height: int, number: int) -> Float32:
-    """A picture of random signs, always the same: float32 [h, w, 4], where alpha has none."""
+@lru_cache(maxsize=2 * PROBES)  # 4 MiB each at 512 px
+def _signs(width: int, height: int, number: int, on_white: bool) -> Float32:
+    """A picture of random signs, always the same: float32 [h, w, 4].
+
+    Premultiplied colours on black are as they are; on white alpha takes its share from each of them.
+    """
     bits = np.unpackbits(np.frombuffer(np.random.default_rng(number).bytes(height * width // 2 + 1), dtype=np.uint8))
     signs = bits[: height * width * 4].reshape(height, width, 4).astype(np.float32) * 2 - 1
-    signs[..., 3] = 0.0
+    signs[..., 3] = -signs[..., :3].sum(axis=2) if on_white else 0.0
     signs.setflags(write=False)
     return signs
 

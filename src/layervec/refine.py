@@ -146,6 +146,7 @@ class _Run:
         self.tree = tree
         self.pixels = pixels
         self.target = np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+        self.clear = len(self.target) == 4
         self.tolerance = tolerance
         self.least_gain = least_gain
         self.gradient_price = gradient_price
@@ -269,7 +270,7 @@ class _Run:
         def work(fit: Fit, order: Int64) -> Fit:
             subsets = [*_weighted(order, OUTLINE_PREFIXES), *self._objects_alone(plan, order)]
             prices = self._prices(plan, fit, order)
-            return drop_nodes(fit, width, height, prices, subsets=subsets, threads=self.threads)
+            return drop_nodes(fit, width, height, prices, subsets=subsets, clear=self.clear, threads=self.threads)
 
         return self._stacked(plan, work)
 
@@ -298,7 +299,9 @@ class _Run:
             prices = np.repeat(np.broadcast_to(self._prices(plan, fit, order), len(order)), _sizes(fit))[:, None]
             for number in range(1, passes + 1):
                 price = share * (number / passes) ** 1.6 * prices
-                fit, pinned = shortened(fit, grid, width, height, price, subsets=weighted, threads=self.threads)
+                fit, pinned = shortened(
+                    fit, grid, width, height, price, subsets=weighted, clear=self.clear, threads=self.threads
+                )
                 fit = optimizer(fit, steps=steps, pinned=pinned, palette=self.palette, first_step=SHORTENED_STEP)
             return self._mended(fit, order)
 
@@ -320,7 +323,14 @@ class _Run:
             changed = np.array([a is not b for a, b in zip(clean.outlines, fit.outlines, strict=True)])
             price = SLIVER_SHARE * self.node_price
             return drop_nodes(
-                clean, width, height, price, subsets=self._subsets(order), moving=changed, threads=self.threads
+                clean,
+                width,
+                height,
+                price,
+                subsets=self._subsets(order),
+                moving=changed,
+                clear=self.clear,
+                threads=self.threads,
             )
 
         return self._stacked(plan, work)

@@ -108,7 +108,9 @@ class Touchup:
         """Drop needless nodes of new shapes. Others have lost theirs already, and would lose more each time."""
         height, width = self.target.shape[:2]
         new = flat.node >= 0
-        return replace(flat, fit=drop_nodes(flat.fit, width, height, NODE_PRICE, moving=new, threads=self.threads))
+        clear = len(self._planar) == 4
+        fit = drop_nodes(flat.fit, width, height, NODE_PRICE, moving=new, clear=clear, threads=self.threads)
+        return replace(flat, fit=fit)
 
     def _worth(self, flat: Flat, kept: Sequence[int]) -> Float64:
         """Squared error that dropping each shape adds; infinite for those kept, by number, and what may not move."""

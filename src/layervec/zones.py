@@ -119,17 +119,26 @@ def _joined(zones: Zones, found: details.Details) -> Zones:
 
 def _touching(labels: Int32, colours: Float64, solid: Bool, fine: Bool) -> Int64:
     """Return for each zone the first one of its colour that it hangs together with, by sides or corners: int64 [k]."""
-    from layervec import tree_kernels as kernels
+    ends = _contacts(labels)
+    alike = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= ALIKE) & solid[ends].all(axis=1)
+    return _first_of(ends[alike & fine[ends].any(axis=1)], len(colours))
 
+
+def _contacts(labels: Int32) -> Int32:
+    """Return the pairs of zones that touch by sides or corners: int32 [e, 2]."""
     pairs = []
     for here, there in _neighbours(*labels.shape):
         one, other = labels[here], labels[there]
         meet = (one != other) & (one >= 0) & (other >= 0)
         pairs.append(np.stack([one[meet], other[meet]], axis=1))
-    ends = np.unique(np.concatenate(pairs), axis=0)
-    alike = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= ALIKE) & solid[ends].all(axis=1)
-    ends = ends[alike & fine[ends].any(axis=1)]
-    part = kernels.components(np.ascontiguousarray(ends, np.int32), len(colours))
+    return np.unique(np.concatenate(pairs), axis=0)
+
+
+def _first_of(pairs: Int32, count: int) -> Int64:
+    """Return for each of `count` zones the first one that pairs, [e, 2], tie it to: int64 [count]."""
+    from layervec import tree_kernels as kernels
+
+    part = kernels.components(np.ascontiguousarray(pairs, np.int32), count)
     _, first, of = np.unique(part, return_index=True, return_inverse=True)
     return np.asarray(first[of], np.int64)
 
@@ -139,6 +148,7 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
     from layervec import tree_kernels as kernels
 
     labels, solid = _exact(flat, w)
+    exact = len(solid)
     for step in STEPS:
         pieces = kernels.smooth_pieces(flat, labels >= 0, w, step)
         pieces[labels >= 0] = -1
@@ -147,7 +157,24 @@ def _by_steps(flat: Float32, w: int) -> tuple[Int32, Bool]:
         names = np.append(np.where(plain, np.cumsum(plain) - 1 + len(solid), -1), -1)  # the last is that of no piece
         labels = np.where(labels >= 0, labels, names[number]).astype(np.int32)
         solid = np.concatenate([solid, even[plain]])
-    return labels, solid
+    return _rejoined(labels, solid, exact, flat, w)
+
+
+def _rejoined(labels: Int32, solid: Bool, exact: int, flat: Float32, w: int) -> tuple[Int32, Bool]:
+    """Join the first zones, `exact` many, to what they touch of nearly one colour that is not just one.
+
+    A straight piece of a blurred line has just one colour, the curved rest has many, all near it.
+    """
+    count = len(solid)
+    sheet = labels.reshape(-1, w)
+    ends = _contacts(sheet)
+    colours = _means(labels, flat, count)
+    near = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= STEPS[1]) & solid[ends].all(axis=1)
+    one = _first_of(ends[near & ((ends < exact).sum(axis=1) == 1)], count)
+    kept = np.flatnonzero(one == np.arange(count))
+    names = np.full(count + 1, -1, np.int32)  # the last is that of no zone
+    names[kept] = np.arange(len(kept))
+    return names[np.append(one, count)][labels], solid[kept]
 
 
 def _exact(flat: Float32, w: int) -> tuple[Int32, Bool]:
