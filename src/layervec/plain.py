@@ -34,7 +34,7 @@ class Structure:
     zones: k tuples, for each set the sets of the zones whose paint it takes: itself for a zone alone, a zone for one
     with what it encloses, all pieces for one of several; empty where nothing is known. shapes: bool [k], False for what
     lies on a zone, all of it, which is no shape. ground: the set of the zone that everything lies on, -1 for none.
-    alone: int64 [zones], the set of each zone alone.
+    alone: int64 [zones], the set of each zone alone. clear: bool [zones], the canvas seen through; no part of a shape.
     """
 
     nested: Nested
@@ -42,6 +42,7 @@ class Structure:
     shapes: Bool
     ground: int
     alone: Int64
+    clear: Bool
 
 
 def made_of(zones: Zones) -> bool:
@@ -248,7 +249,7 @@ class _Sets:
         taken = tuple(tuple(int(place[zone]) for zone in self.sets[i].zones) for i in order)
         shapes = np.array([self.sets[i].shape for i in order])
         nested = Nested(atoms[:, atom], _parents(atoms), order)
-        return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1, place)
+        return Structure(nested, taken, shapes, int(place[self.ground]) if self.ground >= 0 else -1, place, self._clear)
 
 
 def _parents(sets: Bool) -> Int64:

@@ -164,6 +164,8 @@ def _stands(order: plain.Structure, nodes: Int64, parent: Int32) -> Int64:
             stands[nodes[k]] = nodes[zones_of[0]]
         if not zones_of and order.shapes[k]:
             stands[nodes[k]] = THING
+    for k in order.alone[order.clear]:
+        bar(int(nodes[k]), 0)
     if order.ground >= 0:
         bar(int(nodes[order.ground]), 0)
         stands[0] = nodes[order.ground]
