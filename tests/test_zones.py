@@ -162,3 +162,25 @@ def test_level_and_round_parts_of_one_blurred_line_are_one_zone():
     alpha = cv2.GaussianBlur(cv2.resize(drawn, (160, 160), interpolation=cv2.INTER_AREA), (0, 0), 1.5) / 255
     ink = np.concatenate([np.zeros((160, 160, 3)), alpha[..., None]], axis=2).astype(np.float32)
     assert len(np.unique(zones_of(ink).labels[alpha > 0.9])) == 1
+
+
+def test_a_dark_rim_around_a_light_thing_on_clear_ground_is_kept():
+    """On black the rim's colour lies between the thing's and none at all, on white it does not."""
+    y, x = grid(480, 480, 1)
+    away = np.hypot(x - 240, y - 240)
+    dark, light = (0.55, 0.33, 0.18, 1.0), (0.88, 0.73, 0.58, 1.0)
+    big = np.where((away < 200)[..., None], np.where((away < 190)[..., None], light, dark), 0.0).astype(np.float32)
+    found = zones_of(cv2.resize(big, (60, 60), interpolation=cv2.INTER_AREA), [dark])
+    rim = np.abs(found.colours - dark).max(axis=1) < 0.05
+    assert np.bincount(found.labels.ravel() + 1)[1:][rim].sum() > 2 * np.pi * 25 * 0.9
+
+
+def test_what_holds_clear_canvas_is_never_a_shape():
+    """Beside a letter, clear ground that a second letter encloses would be merged and painted with both."""
+    picture = np.zeros((64, 96, 4), np.float32)
+    picture[10:50, 8:16] = picture[10:50, 22:46] = picture[10:50, 60:90] = (0.0, 0.0, 0.0, 1.0)
+    picture[18:28, 30:38] = picture[34:44, 30:38] = picture[20:40, 68:82] = 0.0
+    found = built(picture)
+    opaque = tree.node_sums(found, picture[..., 3:])[1:, 0]
+    clear = tree.node_sums(found, 1.0 - picture[..., 3:])[1:, 0]
+    assert (found.stands[1:][(opaque > 0) & (clear > 0)] == tree.NO_SHAPE).all()

@@ -35,6 +35,7 @@ ICON = 40  # px, longer side; in so small a picture most pixels lie beside an ed
 CALM_SHARE_ICON = 0.5  # likewise there
 RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
+EXPLAINED = 0.8  # of the pixels of a thin zone, that details have or give to a zone, else it stays a zone
 MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones around is no mixture of them but a line
 
 
@@ -66,19 +67,30 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     inside = inside.reshape(h, w)
     colours = _colours(inside.ravel(), flat, len(solid))
     thin = _thin(inside, len(solid))
-    import os
-
-    if os.environ.get("THIN"):
-        kept = ~_on_one_ground(inside, colours, thin)
-        names = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1).astype(np.int32)
-        inside = names[inside]
-        colours = colours[kept]
-        solid = solid[kept]
-        thin = thin[kept]
+    letters = _on_one_ground(inside, colours, thin)
     colours, solid = _in_known(colours, known, thin), solid | thin
-    grown = _grown(inside, sharp)
-    found = details.find(pixels, inside, sharp, grown, _likely(known, colours, solid))
-    return _joined(Zones(grown, colours, solid, np.zeros(len(solid), bool)), found)
+
+    def without(left: Bool) -> tuple[Zones, details.Details]:
+        names = np.append(np.where(left, -1, np.cumsum(~left) - 1), -1).astype(np.int32)
+        kept = names[inside]
+        grown = _grown(kept, sharp)
+        likely = _likely(known, colours[~left], solid[~left])
+        zones = Zones(grown, colours[~left], solid[~left], np.zeros(int((~left).sum()), bool))
+        return zones, details.find(pixels, kept, sharp, grown, likely)
+
+    zones, found = without(letters)
+    lost = _lost(found, inside, letters)
+    return _joined(*(without(letters & ~lost) if lost.any() else (zones, found)))
+
+
+def _lost(found: details.Details, labels: Int32, letters: Bool) -> Bool:
+    """Tell which of the thin zones that were left to details these do not explain: bool [k]."""
+    known = (found.labels >= 0) | (found.home >= 0)
+    count = len(letters) + 1
+    share = (
+        np.bincount(labels.ravel() + 1, known.ravel(), count)[1:] / np.bincount(labels.ravel() + 1, minlength=count)[1:]
+    )
+    return letters & (share < EXPLAINED)
 
 
 def _thin(labels: Int32, count: int) -> Bool:
@@ -378,10 +390,16 @@ def _grown(labels: Int32, pixels: Float32) -> Int32:
 
 
 def _between(known: Bool, pixels: Float32) -> Bool:
-    """Tell whose channels lie between those of known pixels within RIM px: bool [h, w]."""
+    """Tell whose channels lie between those of known pixels within RIM px, on black and on white: bool [h, w].
+
+    On black alone a dark line around a light thing on clear ground would lie between both.
+    """
     import cv2
 
+    if pixels.shape[2] == 4:
+        pixels = np.concatenate([pixels, pixels[..., :3] - pixels[..., 3:]], axis=2)  # less one, the same for all
     near = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
-    low = cv2.erode(np.where(known[..., None], pixels, np.float32(np.inf)), near)
-    high = cv2.dilate(np.where(known[..., None], pixels, np.float32(-np.inf)), near)
+    sheets = np.moveaxis(pixels, 2, 0)  # filters take four channels at most
+    low = np.stack([cv2.erode(np.where(known, sheet, np.float32(np.inf)), near) for sheet in sheets], axis=2)
+    high = np.stack([cv2.dilate(np.where(known, sheet, np.float32(-np.inf)), near) for sheet in sheets], axis=2)
     return np.asarray(((pixels >= low - MIXED) & (pixels <= high + MIXED)).all(axis=2))
