@@ -111,7 +111,8 @@ def _on_one_ground(labels: Int32, colours: Float64, thin: Bool) -> Bool:
     found = thin.copy()
     for i in np.flatnonzero(thin):
         mine = labels == i
-        found[i] = (high[mine].max(axis=0) - low[mine].min(axis=0) <= ALIKE).all() and np.isfinite(high[mine].max())
+        most, least = high[mine].max(axis=0), low[mine].min(axis=0)
+        found[i] = bool(np.isfinite(most).all()) and bool((most - least <= ALIKE).all())
     return found
 
 
