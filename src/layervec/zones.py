@@ -106,13 +106,13 @@ def _on_one_ground(labels: Int32, colours: Float64, thin: Bool) -> Bool:
     near = np.ones((2 * RIM + 3, 2 * RIM + 3), np.uint8)
     thick = np.append(~thin, False)[labels][..., None]
     sheet = np.append(colours, np.zeros((1, colours.shape[1])), axis=0)[labels].astype(np.float32)
-    low = cv2.erode(np.where(thick, sheet, np.float32(np.inf)), near)
-    high = cv2.dilate(np.where(thick, sheet, np.float32(-np.inf)), near)
+    low = cv2.erode(np.where(thick, sheet, np.float32(2.0)), near)  # channels are 0 to 1
+    high = cv2.dilate(np.where(thick, sheet, np.float32(-1.0)), near)
     found = thin.copy()
     for i in np.flatnonzero(thin):
         mine = labels == i
         most, least = high[mine].max(axis=0), low[mine].min(axis=0)
-        found[i] = bool(np.isfinite(most).all()) and bool((most - least <= ALIKE).all())
+        found[i] = bool(((most >= 0.0) & (most - least <= ALIKE)).all())
     return found
 
 
