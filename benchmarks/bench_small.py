@@ -25,7 +25,7 @@ import small_cases
 from small_cases import Case
 
 LIMIT = 60.0  # s; most time that one case may take
-ZOOM = 4  # of the sheet
+ZOOM, LESS_ZOOM, LARGE = 4, 2, 160  # of the sheet; the second for cases with a side longer than the third, px
 SHEET_WIDTH = 1800  # px
 GAP = 8  # px, between pictures of the sheet
 PAPER = (203, 203, 228)  # of the sheet, and below what is clear; no case has it
@@ -103,7 +103,8 @@ def print_totals(found: list[Drawn]) -> None:
 def panel(one: Drawn) -> Image.Image:
     """Return a case and its drawing side by side, enlarged, on PAPER; what is drawn wrong has a red rule below."""
     height, width = one.case.pixels.shape[:2]
-    sides = (height * ZOOM, width * ZOOM)
+    zoom = ZOOM if max(height, width) <= LARGE else LESS_ZOOM
+    sides = (height * zoom, width * zoom)
     picture = Image.fromarray(one.case.pixels).convert("RGBA").resize(sides[::-1], Image.Resampling.NEAREST)
     sheet = Image.new("RGB", (2 * sides[1] + GAP // 2, sides[0] + GAP), PAPER)
     sheet.paste(picture, (0, 0), picture)

@@ -274,8 +274,9 @@ def one_bit_outline() -> Case:
 
 
 LOOP = (
-    "M150 40C260 40 330 110 450 150C560 190 630 110 630 200C630 300 480 310 330 270C180 230 20 280 20 170C20 90 80 40 150 40"
-    "ZM150 90C240 90 300 150 420 190C500 220 570 180 570 210C570 250 460 260 350 230C200 190 70 230 70 160C70 120 100 90 150 90Z"
+    "M150 40C260 40 330 110 450 150C560 190 630 110 630 200C630 300 480 310 330 270C180 230 20 "
+    "280 20 170C20 90 80 40 150 40ZM150 90C240 90 300 150 420 190C500 220 570 180 570 210C570 250 460 260 350 230C200 190 "
+    "70 230 70 160C70 120 100 90 150 90Z"
 )
 
 
@@ -283,7 +284,8 @@ def alpha_lineart() -> Case:
     """Black ink with soft edges on nothing: it smeared."""
     body = (
         '<g fill="none" stroke="#000" stroke-width="5"><path d="M50 36C105 12 170 60 214 170M25 235C130 200 210 20 256 '
-        '62C280 160 90 290 20 235M130 60Q170 22 250 26"/><circle cx="62" cy="92" r="38"/><path d="M24 92H100M62 54V130"/></g>'
+        '62C280 160 90 290 20 235M130 60Q170 22 250 26"/><circle cx="62" cy="92" r="38"/>'
+        '<path d="M24 92H100M62 54V130"/></g>'
     )
     alpha = cv2.GaussianBlur(drawn(body, 280, 280, None)[..., 3], (0, 0), 1.1)
     return case("alpha-lineart", "clear", inked(alpha / 255, BLACK, None), BLACK, 12, soft=True)
@@ -446,15 +448,16 @@ _TEETH = "".join(
 # What is drawn in a box of 32 x 32, its colours besides the ground's, and how many shapes it takes at most.
 ICONS: dict[str, tuple[str, str, int]] = {
     "letter": (
-        f'<rect x="1" y="1" width="30" height="30" rx="6" fill="{BLUE}"/><path fill="#fff" fill-rule="evenodd" d="M8 8H16'
-        "C20 8 21.500 10.500 21.500 13.500C21.500 16.500 19.500 19 16 19H12V23H8ZM12 11.500V15.500H15.500C16.800 15.500 "
-        '17.500 14.700 17.500 13.500C17.500 12.300 16.800 11.500 15.500 11.500Z"/>'
+        f'<rect x="1" y="1" width="30" height="30" rx="6" fill="{BLUE}"/>'
+        '<path fill="#fff" fill-rule="evenodd" d="M8 8H16C20 8 21.500 10.500 21.500 13.500C21.500 16.500 19.500 19 16 19'
+        'H12V23H8ZM12 11.500V15.500H15.500C16.800 15.500 17.500 14.700 17.500 13.500C17.500 12.300 16.800 11.500 15.500 11.500Z"/>'
         '<circle cx="25" cy="24" r="4.600" fill="#e0245e"/>',
         f"{BLUE} #ffffff #e0245e",
         7,
     ),
     "gear": (
-        f'{_TEETH}<path fill="#455a64" fill-rule="evenodd" d="M16 6A10 10 0 1 1 15.990 6ZM16 12A4 4 0 1 0 16.010 12Z"/>',
+        _TEETH
+        + '<path fill="#455a64" fill-rule="evenodd" d="M16 6A10 10 0 1 1 15.990 6ZM16 12A4 4 0 1 0 16.010 12Z"/>',
         "#455a64",
         4,
     ),
@@ -522,7 +525,8 @@ def lines() -> Iterator[Case]:
         rules = f'<path {pen} d="M8 10.500H92M8 22.250H92M8 34H92M8 46L92 49M8 60L92 78"/>'
         thick = f'<path {pen} stroke-width="1.500" d="M8 88H92M8 100.300H92M8 110L92 116"/>'
         yield case(f"rules-{name}", "lines", drawn(rules + thick, 100, 124, ground), f"{ink} {ground}", 18)
-        hairs = f'<path {pen} stroke-width="0.600" d="M8 10.300H92M8 20.500H92M8 30L92 40M20 50V90M40.500 50V90M60 50L72 90"/>'
+        ways = "M8 10.300H92M8 20.500H92M8 30L92 40M20 50V90M40.500 50V90M60 50L72 90"
+        hairs = f'<path {pen} stroke-width="0.600" d="{ways}"/>'
         yield case(f"hairlines-{name}", "lines", drawn(hairs, 100, 98, ground), f"{ink} {ground}", 16)
         dashes = f'<path {pen} stroke-width="2" stroke-dasharray="6 4" d="M8 10H92M8 20.500L92 34"/>'
         dotted = (
@@ -611,7 +615,10 @@ def one_bits() -> Iterator[Case]:
     house = (
         '<path d="M10 50L50 12L90 50M20 44V88H80V44M42 88V62H58V88" fill="none" stroke="#000" stroke-width="1.200"/>'
     )
-    curls = '<path d="M10 60C10 10 90 10 90 50C90 90 40 90 40 60C40 40 66 40 66 56" fill="none" stroke="#000" stroke-width="2"/>'
+    curls = (
+        '<path d="M10 60C10 10 90 10 90 50C90 90 40 90 40 60C40 40 66 40 66 56" fill="none" stroke="#000" '
+        'stroke-width="2"/>'
+    )
     for name, body in (("house", house), ("curl", curls)):
         ink = (drawn(body, 100, 100)[..., 0] < 128).astype(float)
         yield case(f"1bit-{name}", "one bit", inked(ink, BLACK, WHITE), f"{BLACK} {WHITE}", 8)
