@@ -29,7 +29,8 @@ class Case:
 
     pixels: uint8 [h, w, 3 or 4]. colours: all flat colours that it is made of; those that it shows must be fills, and
     no fill may be another one. most_shapes: drawn by hand, with some to spare. right: what the drawing must look like,
-    if not as `pixels`. soft: edges are blurred over several pixels. squares: pixels are meant to be seen.
+    if not as `pixels`. soft: px, how far its edges are blurred, which no drawing can be: the drawing is blurred as much
+    before it is compared. hard: edges have no antialiasing, but drawings have. squares: pixels are meant to be seen.
     """
 
     name: str
@@ -38,7 +39,8 @@ class Case:
     colours: tuple[str, ...]
     most_shapes: int
     least_explained: float = 0.95
-    soft: bool = False
+    soft: float = 0.0
+    hard: bool = False
     squares: bool = False
     drop_background: bool = False
     right: np.ndarray | None = None
@@ -62,6 +64,7 @@ SAME = 2  # of 255, by which a fill may be off a colour, and a pixel off a plain
 LEAST_SHOWN = 4  # px of just one colour from which on the picture shows it
 LEAST_BLOT = 6  # px hanging together, inside of plain colours, that are off; single ones lie at bent borders
 LEAST_OPAQUE = 0.98  # alpha; a seam between two shapes that do not overlap has 0.75
+SMOOTH = 1.2  # px, standard deviation of the blur that makes steps and antialiased edges alike
 MIXED = 6.0  # of 255; how far off the straight way between two colours a mixture may be
 _FILL = re.compile(r'(?:fill|stroke)="([^"]+)"')
 _SHAPE = re.compile(r"<(?:path|rect|circle|ellipse|line|polyline|polygon)\b")
@@ -102,7 +105,19 @@ def rendered(case: Case, svg: str, ground: str = WHITE) -> np.ndarray:
 def least_explained(case: Case, svg: str) -> float:
     """Return the share of contrast that a drawing has, on the ground where it has less."""
     grounds = GROUNDS if _clear(case.expected) else GROUNDS[:1]
-    return min(visibility.explained(on(case.expected, ground), rendered(case, svg, ground)) for ground in grounds)
+    return min(visibility.explained(*_compared(case, svg, ground)) for ground in grounds)
+
+
+def _compared(case: Case, svg: str, ground: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a case and its drawing look like on a ground, as they are compared: float32 [h, w, 3] in 0..1."""
+    picture, drawing = on(case.expected, ground), rendered(case, svg, ground)
+    if case.hard:
+        return _blurred(picture, SMOOTH), _blurred(drawing, SMOOTH)
+    return picture, _blurred(drawing, case.soft) if case.soft else drawing
+
+
+def _blurred(picture: np.ndarray, by: float) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), by, borderType=cv2.BORDER_REPLICATE)
 
 
 def _clear(pixels: np.ndarray) -> bool:
@@ -111,7 +126,7 @@ def _clear(pixels: np.ndarray) -> bool:
 
 def _unlike(case: Case, svg: str, ground: str) -> list[str]:
     """Tell what is seen to differ on a ground."""
-    picture, drawing = on(case.expected, ground), rendered(case, svg, ground)
+    picture, drawing = _compared(case, svg, ground)
     wrong = []
     for verb, found in (
         ("lacks", visibility.missing(picture, drawing)),
@@ -129,7 +144,7 @@ def _unlike(case: Case, svg: str, ground: str) -> list[str]:
 
 def _off_plain(case: Case, picture: np.ndarray, drawing: np.ndarray) -> list[str]:
     """Tell of places inside of one plain colour that are drawn in another one, however little that shows."""
-    if case.soft:
+    if case.soft or case.hard:
         return []
     around = np.ones((1, 1) if case.squares else (3, 3), np.uint8)
     plain = (cv2.dilate(picture, around) == cv2.erode(picture, around)).all(axis=2)
@@ -270,13 +285,13 @@ def one_bit_outline() -> Case:
     """A closed outline of one pixel, without antialiasing: it fell to pieces."""
     body = f'<path d="{LOOP}" fill="none" stroke="#000" stroke-width="2"/>'
     ink = drawn(body, 330, 160, None, box="-10 20 660 320")[..., 3] > 127
-    return case("1bit-outline", "one bit", inked(ink.astype(float), BLACK, WHITE), f"{BLACK} {WHITE}", 4)
+    return case("1bit-outline", "one bit", inked(ink.astype(float), BLACK, WHITE), f"{BLACK} {WHITE}", 4, hard=True)
 
 
 LOOP = (
-    "M150 40C260 40 330 110 450 150C560 190 630 110 630 200C630 300 480 310 330 270C180 230 20 "
-    "280 20 170C20 90 80 40 150 40ZM150 90C240 90 300 150 420 190C500 220 570 180 570 210C570 250 460 260 350 230C200 190 "
-    "70 230 70 160C70 120 100 90 150 90Z"
+    "M150 40C260 40 330 110 450 150C560 190 630 110 630 200C630 300 480 310 330 270C180 230 20 280 20 170"
+    "C20 90 80 40 150 40ZM150 90C240 90 300 150 420 190C500 220 570 180 570 210C570 250 460 260 350 230C2"
+    "00 190 70 230 70 160C70 120 100 90 150 90Z"
 )
 
 
@@ -288,7 +303,7 @@ def alpha_lineart() -> Case:
         '<path d="M24 92H100M62 54V130"/></g>'
     )
     alpha = cv2.GaussianBlur(drawn(body, 280, 280, None)[..., 3], (0, 0), 1.1)
-    return case("alpha-lineart", "clear", inked(alpha / 255, BLACK, None), BLACK, 12, soft=True)
+    return case("alpha-lineart", "clear", inked(alpha / 255, BLACK, None), BLACK, 12, soft=1.1)
 
 
 def dots() -> Case:
@@ -306,7 +321,7 @@ def drop_background() -> Case:
     disc = (((x - 108) / 54) ** 2 + ((y - 87) / 58) ** 2 < 1).astype(float)
     disc[140:] = disc[139]
     pixels, right = inked(disc, RED, WHITE), inked(disc, RED, None)
-    return case("drop-background", "one bit", pixels, RED, 2, drop_background=True, right=right)
+    return case("drop-background", "one bit", pixels, RED, 2, hard=True, drop_background=True, right=right)
 
 
 def halftone_case(name: str, side: int, pitch: float, turned: float = 0.7854) -> Case:
@@ -327,7 +342,8 @@ def icon32() -> Case:
     """A letter and a badge on a rounded square, shrunk with a sharpening filter as icons are: it became slivers."""
     large = Image.fromarray(drawn(ICONS["letter"][0], 256, 256, None, ICON_BOX))
     small = np.asarray(large.resize((32, 32), Image.Resampling.LANCZOS))
-    return case("icon32", "icons", small, ICONS["letter"][1], 8, soft=True)
+    right = drawn(ICONS["letter"][0], 32, 32, None, ICON_BOX)
+    return case("icon32", "icons", small, ICONS["letter"][1], 8, right=right)
 
 
 def map_lines() -> Case:
@@ -448,16 +464,15 @@ _TEETH = "".join(
 # What is drawn in a box of 32 x 32, its colours besides the ground's, and how many shapes it takes at most.
 ICONS: dict[str, tuple[str, str, int]] = {
     "letter": (
-        f'<rect x="1" y="1" width="30" height="30" rx="6" fill="{BLUE}"/>'
-        '<path fill="#fff" fill-rule="evenodd" d="M8 8H16C20 8 21.500 10.500 21.500 13.500C21.500 16.500 19.500 19 16 19'
-        'H12V23H8ZM12 11.500V15.500H15.500C16.800 15.500 17.500 14.700 17.500 13.500C17.500 12.300 16.800 11.500 15.500 11.500Z"/>'
-        '<circle cx="25" cy="24" r="4.600" fill="#e0245e"/>',
+        f'<rect x="1" y="1" width="30" height="30" rx="6" fill="{BLUE}"/><path fill="#ffffff" fill-rule="evenodd" '
+        'd="M8 8H16C20 8 21.5 10.5 21.5 13.5C21.5 16.5 19.5 19 16 19H12V23H8ZM12 11.5V15.5H15.5C16.8 15.5 17.5 14.7 '
+        '17.5 13.5C17.5 12.3 16.8 11.5 15.5 11.5Z"/>'
+        '<circle cx="25" cy="24" r="4.6" fill="#e0245e"/>',
         f"{BLUE} #ffffff #e0245e",
         7,
     ),
     "gear": (
-        _TEETH
-        + '<path fill="#455a64" fill-rule="evenodd" d="M16 6A10 10 0 1 1 15.990 6ZM16 12A4 4 0 1 0 16.010 12Z"/>',
+        _TEETH + '<path fill="#455a64" fill-rule="evenodd" d="M16 6A10 10 0 1 1 15.99 6ZM16 12A4 4 0 1 0 16.01 12Z"/>',
         "#455a64",
         4,
     ),
@@ -468,19 +483,19 @@ ICONS: dict[str, tuple[str, str, int]] = {
         4,
     ),
     "arrow": (
-        '<circle cx="16" cy="16" r="14.500" fill="#2e7d32"/><path fill="#fff" d="M7 14H17V9L26 16L17 23V18H7Z"/>',
+        '<circle cx="16" cy="16" r="14.5" fill="#2e7d32"/><path fill="#fff" d="M7 14H17V9L26 16L17 23V18H7Z"/>',
         "#2e7d32 #ffffff",
         4,
     ),
     "envelope": (
-        '<rect x="2" y="6" width="28" height="20" rx="2" fill="#eceff1"/><path d="M2.500 8L16 18L29.500 8" fill="none" '
+        '<rect x="2" y="6" width="28" height="20" rx="2" fill="#eceff1"/><path d="M2.5 8L16 18L29.5 8" fill="none" '
         'stroke="#546e7a" stroke-width="2"/>',
         "#eceff1 #546e7a",
         5,
     ),
     "heart": (
-        '<path fill="#e53935" d="M16 28C6 20 2 15 2 10C2 6 5 3.500 9 3.500C12 3.500 14.500 5 16 8C17.500 5 20 3.500 23 '
-        '3.500C27 3.500 30 6 30 10C30 15 26 20 16 28Z"/>',
+        '<path fill="#e53935" d="M16 28C6 20 2 15 2 10C2 6 5 3.5 9 3.5C12 3.5 14.5 5 16 8C17.5 5 20 3.5 23 '
+        '3.5C27 3.5 30 6 30 10C30 15 26 20 16 28Z"/>',
         "#e53935",
         2,
     ),
@@ -522,15 +537,15 @@ def lines() -> Iterator[Case]:
     """Yield thin, dotted and dashed lines at any place between pixels and at any slant."""
     for name, (ink, ground) in {"dark": (BLACK, WHITE), "light": (WHITE, NAVY), "red": ("#b00020", "#f4f4f4")}.items():
         pen = f'stroke="{ink}" fill="none"'
-        rules = f'<path {pen} d="M8 10.500H92M8 22.250H92M8 34H92M8 46L92 49M8 60L92 78"/>'
-        thick = f'<path {pen} stroke-width="1.500" d="M8 88H92M8 100.300H92M8 110L92 116"/>'
+        rules = f'<path {pen} d="M8 10.5H92M8 22.250H92M8 34H92M8 46L92 49M8 60L92 78"/>'
+        thick = f'<path {pen} stroke-width="1.5" d="M8 88H92M8 100.3H92M8 110L92 116"/>'
         yield case(f"rules-{name}", "lines", drawn(rules + thick, 100, 124, ground), f"{ink} {ground}", 18)
-        ways = "M8 10.300H92M8 20.500H92M8 30L92 40M20 50V90M40.500 50V90M60 50L72 90"
-        hairs = f'<path {pen} stroke-width="0.600" d="{ways}"/>'
+        ways = "M8 10.3H92M8 20.5H92M8 30L92 40M20 50V90M40.5 50V90M60 50L72 90"
+        hairs = f'<path {pen} stroke-width="0.6" d="{ways}"/>'
         yield case(f"hairlines-{name}", "lines", drawn(hairs, 100, 98, ground), f"{ink} {ground}", 16)
-        dashes = f'<path {pen} stroke-width="2" stroke-dasharray="6 4" d="M8 10H92M8 20.500L92 34"/>'
+        dashes = f'<path {pen} stroke-width="2" stroke-dasharray="6 4" d="M8 10H92M8 20.5L92 34"/>'
         dotted = (
-            f'<path {pen} stroke-width="2" stroke-dasharray="2 3" d="M8 46H92M8 56.300L92 62M8 72C40 60 60 96 92 80"/>'
+            f'<path {pen} stroke-width="2" stroke-dasharray="2 3" d="M8 46H92M8 56.3L92 62M8 72C40 60 60 96 92 80"/>'
         )
         yield case(f"dashes-{name}", "lines", drawn(dashes + dotted, 100, 96, ground), f"{ink} {ground}", 24)
 
@@ -540,7 +555,7 @@ def tables() -> Iterator[Case]:
     for name, rule, at in (("black", BLACK, 0.5), ("grey", "#bdbdbd", 0.0)):
         rows, columns = range(4), range(4)
         ways = "".join(f"M4 {4 + 20 * i + at}H136" for i in rows) + "".join(
-            f"M{4 + 44 * i + at} 4V64.500" for i in columns
+            f"M{4 + 44 * i + at} 4V64.5" for i in columns
         )
         pixels = drawn(f'<path d="{ways}" stroke="{rule}"/>', 140, 70).copy()
         for row, column in np.ndindex(3, 3):
@@ -613,7 +628,8 @@ def flags() -> Iterator[Case]:
 def one_bits() -> Iterator[Case]:
     """Yield line drawings without antialiasing."""
     house = (
-        '<path d="M10 50L50 12L90 50M20 44V88H80V44M42 88V62H58V88" fill="none" stroke="#000" stroke-width="1.200"/>'
+        '<path d="M10 50L50 12L90 50M20.5 44V88.5H80.5V44M42.5 88V62.5H58.5V88" fill="none" stroke="#000" '
+        'stroke-width="1.2"/>'
     )
     curls = (
         '<path d="M10 60C10 10 90 10 90 50C90 90 40 90 40 60C40 40 66 40 66 56" fill="none" stroke="#000" '
@@ -621,7 +637,7 @@ def one_bits() -> Iterator[Case]:
     )
     for name, body in (("house", house), ("curl", curls)):
         ink = (drawn(body, 100, 100)[..., 0] < 128).astype(float)
-        yield case(f"1bit-{name}", "one bit", inked(ink, BLACK, WHITE), f"{BLACK} {WHITE}", 8)
+        yield case(f"1bit-{name}", "one bit", inked(ink, BLACK, WHITE), f"{BLACK} {WHITE}", 8, hard=True)
 
 
 def stamps() -> Iterator[Case]:
@@ -638,8 +654,8 @@ def stamps() -> Iterator[Case]:
 
 def tiles() -> Iterator[Case]:
     """Yield patterns that repeat."""
-    one = '<circle cx="8" cy="8" r="4.300" fill="#00695c"/><path d="M0 16L16 0" stroke="#ef6c00" stroke-width="1.500"/>'
-    two = '<path d="M8 1L15 8L8 15L1 8Z" fill="#283593"/><circle cx="8" cy="8" r="2.500" fill="#ffca28"/>'
+    one = '<circle cx="8" cy="8" r="4.3" fill="#00695c"/><path d="M0 16L16 0" stroke="#ef6c00" stroke-width="1.5"/>'
+    two = '<path d="M8 1L15 8L8 15L1 8Z" fill="#283593"/><circle cx="8" cy="8" r="2.5" fill="#ffca28"/>'
     for name, body, colours in (("discs", one, "#00695c #ef6c00"), ("diamonds", two, "#283593 #ffca28")):
         many = "".join(f'<g transform="translate({16 * (i % 6)} {16 * (i // 6)})">{body}</g>' for i in range(24))
         yield case(f"tiles-{name}", "tiles", drawn(many, 96, 64, "#f5f5f5"), f"{colours} #f5f5f5", 60)
