@@ -18,7 +18,7 @@ REACH = 1  # px around each pixel where the drawing may have what the picture ha
 FAINT = 3.0  # CIE76 colour difference; a large area that differs by less looks the same
 # Colour difference above FAINT, summed over a region's pixels, from which on it is seen. By eye, side by side: the dot
 # of an i in text of 8 to 13 px has 33 to 56, that of a colon 59; most of what has less than 25 is steps of edges.
-LEAST_SEEN = 30.0
+LEAST_SEEN = 25.0
 LOCAL = 8.0  # px, standard deviation of the blur that takes away what is no local contrast
 
 
