@@ -56,6 +56,15 @@ def test_the_dot_of_a_small_i_is_missed_also_beside_its_stem(ink) -> None:
     assert (found.x, found.y) == (9, 8)
 
 
+def test_a_line_that_is_somewhat_too_thin_is_not_missed_but_a_faint_one_is() -> None:
+    lines = []
+    for share in (1.0, 0.75, 0.5):
+        lines.append(sheet())
+        lines[-1][10, 10:14] -= share
+    assert visibility.missing(lines[0], lines[1]) == []
+    assert len(visibility.missing(lines[0], lines[2])) == 1
+
+
 def test_the_stronger_the_contrast_the_sooner_a_region_is_missed() -> None:
     counts = [len(visibility.missing(dotted(2, contrast), sheet())) for contrast in np.linspace(0.0, 1.0, 21)]
     assert counts == sorted(counts)
