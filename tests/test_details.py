@@ -1,13 +1,13 @@
 """Thin lines, dots and letters of drawn art: found whole, in one exact ink, and kept down to the written drawing."""
 
 import io
-import re
 
 import cv2
 import numpy as np
 import pytest
 import resvg_py
 from PIL import Image, ImageDraw, ImageFont
+from small_cases import fills, on
 
 from layervec import image, vectorize, visibility, zones
 from layervec.tree import without_fringes
@@ -28,19 +28,9 @@ def lettered(text, size, ink, ground, width, height):
     return np.asarray(sheet)
 
 
-def rendered(svg, ground=(255, 255, 255)):
-    found = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg)))).convert("RGBA")
-    return over(found, ground)
-
-
-def over(picture, ground):
-    back = Image.new("RGBA", picture.size, (*ground, 255))
-    back.alpha_composite(picture)
-    return np.asarray(back.convert("RGB"), np.float32) / 255
-
-
-def fills(svg):
-    return set(re.findall(r'fill="(#[0-9a-f]+)"', svg))
+def rendered(svg, ground=PAPER):
+    found = np.asarray(Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg)))).convert("RGBA"))
+    return on(found, ground)
 
 
 def check_kept(pixels, most_shapes, least=0.95, largest=0):
@@ -49,8 +39,8 @@ def check_kept(pixels, most_shapes, least=0.95, largest=0):
     largest: px of a part that may be missing, as the end of a stroke.
     """
     svg = vectorize(pixels).svg
-    for ground in ((255, 255, 255), (0, 0, 0)) if pixels.shape[2] == 4 else ((255, 255, 255),):
-        picture = over(Image.fromarray(pixels).convert("RGBA"), ground)
+    for ground in (PAPER, INK) if pixels.shape[2] == 4 else (PAPER,):
+        picture = on(pixels, ground)
         assert [one for one in visibility.missing(picture, rendered(svg, ground)) if one.area > largest] == []
         if picture.std() > 0:
             assert visibility.explained(picture, rendered(svg, ground)) >= least
@@ -98,22 +88,6 @@ def test_two_equal_walls_are_equal_when_they_are_scaled() -> None:
     picture = rendered(svg).min(axis=2)
     sums = [(1 - picture[rows, 100:700]).sum(axis=0).mean() for rows in (slice(36, 46), slice(47, 57))]
     np.testing.assert_allclose(sums, 2.0, atol=0.3)
-
-
-def test_an_outline_of_one_bit_is_one_shape() -> None:
-    closed = drawn('<ellipse cx="330" cy="120" rx="310" ry="100" fill="none" stroke="#000"/>', 660, 240)
-    one_bit = closed[..., :3].min(axis=2) < 128
-    pixels = np.where(one_bit[..., None], 0, 255).astype(np.uint8).repeat(3, axis=2)
-    svg = vectorize(pixels).svg
-    assert svg.count("<path") <= 4
-    assert fills(svg) == {INK, PAPER}
-
-
-def test_a_line_between_two_grounds_is_kept() -> None:
-    line = '<path d="M70 0L74 60L66 110L70 160" fill="none" stroke="#867a6f"/>'
-    body = '<rect width="70" height="160" fill="#ffd9b3"/>' + line
-    pixels = drawn(body, 160, 160, ground="#ffffd0")
-    assert visibility.missing(over(Image.fromarray(pixels), (255,) * 3), rendered(vectorize(pixels).svg)) == []
 
 
 @pytest.mark.parametrize("ink", ["#000000", "#ffffff", "#c00020"])

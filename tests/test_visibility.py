@@ -43,6 +43,46 @@ def test_what_is_too_small_or_too_faint_is_not_missed(side, contrast) -> None:
     assert visibility.missing(dotted(side, contrast), sheet()) == []
 
 
+@pytest.mark.parametrize("ink", [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.7, 0.0, 0.1)])
+def test_the_dot_of_a_small_i_is_missed_also_beside_its_stem(ink) -> None:
+    """Both dots of a colon have a pixel and a part of the next one, as in text of 8 px."""
+    ground = 1.0 - np.round(np.mean(ink))
+    picture = np.full((20, 20, 3), ground, np.float32)
+    picture[10:16, 9] = ink
+    drawing = picture.copy()
+    for x, share in ((9, 0.42), (10, 0.12)):
+        picture[8, x] += share * (np.array(ink) - ground)
+    (found,) = visibility.missing(picture, drawing)
+    assert (found.x, found.y) == (9, 8)
+
+
+def test_a_line_that_is_somewhat_too_thin_is_not_missed_but_a_faint_one_is() -> None:
+    lines = []
+    for share in (1.0, 0.75, 0.5):
+        lines.append(sheet())
+        lines[-1][10, 10:14] -= share
+    assert visibility.missing(lines[0], lines[1]) == []
+    assert len(visibility.missing(lines[0], lines[2])) == 1
+
+
+def test_the_stronger_the_contrast_the_sooner_a_region_is_missed() -> None:
+    counts = [len(visibility.missing(dotted(2, contrast), sheet())) for contrast in np.linspace(0.0, 1.0, 21)]
+    assert counts == sorted(counts)
+    assert {*counts} == {0, 1}
+    lacks = [visibility.lacking(dotted(2, contrast), sheet()).sum() for contrast in np.linspace(0.0, 1.0, 21)]
+    assert lacks == sorted(lacks)
+
+
+@pytest.mark.parametrize("turn", [np.flipud, np.fliplr, np.rot90, lambda a: a.swapaxes(0, 1)])
+def test_flips_and_turns_change_nothing(turn) -> None:
+    picture = np.asarray(scenery(), np.float32)
+    drawing = np.roll(picture, (2, 1), (0, 1))
+    expected = turn(visibility.lacking(picture, drawing))
+    turned = visibility.lacking(np.ascontiguousarray(turn(picture)), np.ascontiguousarray(turn(drawing)))
+    np.testing.assert_array_equal(turned, expected)
+    assert (turned > 0).any()
+
+
 def test_what_a_drawing_adds_is_missing_the_other_way_round() -> None:
     assert visibility.missing(sheet(), dotted(3, 0.8)) != []
     assert visibility.missing(dotted(3, 0.8), sheet()) != []
