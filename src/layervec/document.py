@@ -216,6 +216,8 @@ def _is_plain(root: ET.Element, most: float) -> bool:
         keys = element.attrib.keys()
         if local_name(element) not in _PLAIN_TAGS or not keys <= _PLAIN_KEYS:
             return False
+        if element is not root and local_name(element) == "svg":  # views inside views magnify without end
+            return False
         steps = element.attrib.get("d") or element.attrib.get("points")
         if steps and sum(map(float, _NUMBER.findall(steps))) > most:
             return False
