@@ -16,7 +16,7 @@ import numpy as np
 from layervec.document import Document
 from layervec.image import fit_size
 from layervec.svg import INKSCAPE, SVG
-from layervec.types import Bool, Float32, Float64
+from layervec.types import Float32, Float64, Int64
 
 OPEN_LONGEST = 256  # px; openings are shares of the canvas, so a quarter of the pixels tells them well enough
 # Drop of alpha at which a pixel counts as open. Where two shapes share an edge without overlap, antialiasing
@@ -26,9 +26,8 @@ OPEN_DROP = 0.5
 # renders and eighths 8/7 n; where one of 100 does, 15 against 18.
 OPEN_SPLIT = 8
 # Renders of the whole document; beyond them, time would grow with the square of the number of layers. Enough for
-# a hundred that all open something, which few drawings with a ground have.
-MOST_WHOLE = 128
-_LEAST_CLEAR = 0.5 / 255  # less transparency is none: alpha comes in steps of 1/255
+# fifty layers that all open something, which drawings with a ground do not have.
+MOST_WHOLE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,28 +146,15 @@ class _Alone:
         waiting = [(layers, 1.0 - rest.astype(np.float64))]
         while waiting:
             groups, beside = waiting.pop()
-            for group, alpha, others in self._told_apart(groups, beside):
-                share = float(np.mean(others * alpha > OPEN_DROP))
-                if share > 0.0:
-                    found[group.element] = share
+            stack = _Stack(beside)
+            parts = [stack.add(self._alpha(group.element)) for group in groups]
+            for group, part in zip(groups, parts, strict=True):
+                opens = np.count_nonzero(stack.where_drawn(part) * part.alpha() > OPEN_DROP)
+                if opens:
+                    found[group.element] = opens / beside.size
                     if group.children:
-                        waiting.append((list(group.children), others * (1.0 - self._own(group))))
+                        waiting.append((list(group.children), stack.everywhere(part) * (1.0 - self._own(group))))
         return found
-
-    def _told_apart(self, groups: list[Group], beside: Float64) -> Iterator[tuple[Group, Float64, Float64]]:
-        """Yield groups with their alpha and how transparent all others together are. beside: that of all but groups."""
-        packed = []
-        opaque = np.zeros(beside.shape, np.int64)  # groups that let nothing through, which no logarithm can say
-        logarithms = np.zeros(beside.shape)
-        for group in groups:
-            alpha = self._alpha(group.element).astype(np.float64)
-            packed.append(zlib.compress((alpha * 255).round().astype(np.uint8).tobytes(), 1))
-            opaque += _is_opaque(alpha)
-            logarithms += _clear(alpha)
-        for group, data in zip(groups, packed, strict=True):
-            alpha = np.frombuffer(zlib.decompress(data), np.uint8).reshape(beside.shape) / 255
-            seen = opaque == _is_opaque(alpha)
-            yield group, alpha, np.where(seen, beside * np.exp(logarithms - _clear(alpha)), 0.0)
 
     def _alpha(self, element: ET.Element, hidden: frozenset[ET.Element] = frozenset()) -> Float32:
         excerpt = self._excerpts.of(element)
@@ -179,10 +165,58 @@ class _Alone:
         return self._alpha(group.element, frozenset(child.element for child in group.children))
 
 
-def _is_opaque(alpha: Float64) -> Bool:
-    return 1.0 - alpha < _LEAST_CLEAR
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The alpha of a layer, packed, as there may be very many: box is where it draws, data what."""
+
+    box: tuple[slice, slice]
+    data: bytes
+
+    def alpha(self) -> Float64:
+        rows, columns = self.box
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        return np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(shape) / 255
+
+
+class _Stack:
+    """How transparent layers on top of each other are, all but one of them. beside: the transparency of all else."""
+
+    def __init__(self, beside: Float64) -> None:
+        self._beside = beside
+        self._opaque = np.zeros(beside.shape, np.int64)  # layers that let nothing through: no logarithm says that
+        self._logarithms = np.zeros(beside.shape)
+
+    def add(self, alpha: Float32) -> _Part:
+        box = _box(alpha)
+        part = _Part(box, zlib.compress((alpha[box] * 255).round().astype(np.uint8).tobytes(), 1))
+        shown = part.alpha()
+        self._opaque[box] += shown == 1.0
+        self._logarithms[box] += _clear(shown)
+        return part
+
+    def where_drawn(self, part: _Part) -> Float64:
+        """Return the transparency of all but one layer, in its box."""
+        shown = part.alpha()
+        clear = self._beside[part.box] * np.exp(self._logarithms[part.box] - _clear(shown))
+        return np.where(self._opaque[part.box] == (shown == 1.0), clear, 0.0)
+
+    def everywhere(self, part: _Part) -> Float64:
+        """Return the transparency of all but one layer, of the whole canvas."""
+        clear = np.where(self._opaque == 0, self._beside * np.exp(self._logarithms), 0.0)
+        clear[part.box] = self.where_drawn(part)
+        return clear
+
+
+def _box(alpha: Float32) -> tuple[slice, slice]:
+    """Return the smallest rows and columns outside which there is no alpha."""
+    sides = [np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0)]
+    return (_reach(sides[0]), _reach(sides[1]))
+
+
+def _reach(places: Int64) -> slice:
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
 def _clear(alpha: Float64) -> Float64:
     """Return the logarithm of transparency, 0 where there is none."""
-    return np.log(np.where(_is_opaque(alpha), 1.0, 1.0 - alpha))
+    return np.log(np.where(alpha == 1.0, 1.0, 1.0 - alpha))

@@ -273,8 +273,8 @@ def parse_xml(source: str | bytes, name: str = "The SVG", *, doctype: bool = Tru
     """Return the root of an SVG document from an untrusted source; comments and instructions are dropped.
 
     Entity declarations are refused and external ones never fetched, so nothing expands; nesting, number of elements
-    and size are capped (MAX_DEPTH, MAX_ELEMENTS, MAX_BYTES). `doctype=False` refuses a DOCTYPE altogether. `name` is what messages call
-    the source. InputError for anything else than well-formed XML with an SVG root.
+    and size are capped (MAX_DEPTH, MAX_ELEMENTS, MAX_BYTES). `doctype=False` refuses a DOCTYPE altogether. `name` is
+    what messages call the source. InputError for anything else than well-formed XML with an SVG root.
     """
     if len(source) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES >> 20} MiB, too large for an SVG.")
