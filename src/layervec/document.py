@@ -34,7 +34,7 @@ _PLAIN_TAGS = _SHAPE_TAGS | GRADIENTS | {"svg", "g", "defs", "stop", "title", "d
 _PLAIN_KEYS = names(
     """
     id d points fill fill-opacity fill-rule data-rank data-name data-object viewBox width height
-    preserveAspectRatio x y cx cy r rx ry x1 y1 x2 y2 gradientUnits offset stop-color
+    preserveAspectRatio x y cx cy r rx ry x1 y1 x2 y2 gradientUnits offset stop-color stop-opacity
     """
 ) | {f"{{{INKSCAPE}}}groupmode", f"{{{INKSCAPE}}}label"}
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import IO
 
 from layervec.errors import InputError
+from layervec.files import reason
 
 MOST_SECONDS = 30.0  # s, of one render; drawings of 250 000 shapes take about 2
 MOST_TOTAL = 120.0  # s, of all renders of a document
@@ -79,7 +80,10 @@ class RenderProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-        process = subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=nowhere, creationflags=hidden)
+        try:
+            process = subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=nowhere, creationflags=hidden)
+        except OSError as error:
+            raise self._refusal(f"no process to render it in can be started ({reason(error)})") from error
         self._process = process
         threading.Thread(target=_listen, args=(process.stdout, self._answers), daemon=True).start()
         if self._wait(START, "no process to render it in gets ready") is None:
