@@ -99,7 +99,8 @@ def inside(seconds: float, folder: Path, first: int) -> int:
 
     render_process.MOST_SECONDS = SECONDS
     judge = Judge()
-    judge.render(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><image width="9" height="9" href="{folder}/{CONTROL}{BAIT}.png"/></svg>')  # fmt: skip
+    control = f'<image width="9" height="9" href="{folder}/{CONTROL}{BAIT}.png"/>'
+    judge.render(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{control}</svg>')
     counts: collections.Counter[str] = collections.Counter()
     faults, end, seed, slowest = 0, time.monotonic() + seconds, first, 0.0
     while time.monotonic() < end:

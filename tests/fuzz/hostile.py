@@ -16,17 +16,101 @@ NAMES = (
     ' xmlns:h="http://www.w3.org/1999/xhtml" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
 )
 KEYS = ["href", "xlink:href", "s:href", "t:href", "HREF", "src", "s:src", "xml:base", "inkscape:href", "data-href"]
-DRAWN = ["image", "use", "feImage", "tref", "textPath", "a", "pattern", "linearGradient", "radialGradient", "mask",
-         "filter", "cursor", "script", "foreignObject", "animate", "mpath", "marker", "style", "color-profile",
-         "font-face-uri", "s:image", "t:image", "xi:include", "h:img", "h:iframe", "switch", "symbol"]  # fmt: skip
-CHAINED = {"mask": "mask", "clip-path": "clipPath", "fill": "pattern", "stroke": "pattern", "filter": "filter",
-           "marker-end": "marker", "href": "g", "xlink:href": "symbol"}  # fmt: skip
-NUMBERS = ["0", "-1", "1e-9", "1e5", "1e6", "1e7", "1e9", "1e30", "1e308", "1e400", "nan", "inf", "9" * 60, "50%", "1e5%",
-           "1e4in", "0.0001", "3", "17", "100"]  # fmt: skip
-PROPERTIES = ["fill", "stroke", "mask", "clip-path", "filter", "marker", "marker-mid", "cursor", "src", "background",
-              "font-family", "-x", "transform", "d", "content", "stroke-dasharray", "font"]  # fmt: skip
-STEPS = ["feGaussianBlur", "feTurbulence", "feMorphology", "feConvolveMatrix", "feImage", "feTile", "feFlood", "feOffset",
-         "feComposite", "feDisplacementMap", "feDiffuseLighting", "feColorMatrix", "feMerge"]  # fmt: skip
+DRAWN = [
+    "image",
+    "use",
+    "feImage",
+    "tref",
+    "textPath",
+    "a",
+    "pattern",
+    "linearGradient",
+    "radialGradient",
+    "mask",
+    "filter",
+    "cursor",
+    "script",
+    "foreignObject",
+    "animate",
+    "mpath",
+    "marker",
+    "style",
+    "color-profile",
+    "font-face-uri",
+    "s:image",
+    "t:image",
+    "xi:include",
+    "h:img",
+    "h:iframe",
+    "switch",
+    "symbol",
+]
+CHAINED = {
+    "mask": "mask",
+    "clip-path": "clipPath",
+    "fill": "pattern",
+    "stroke": "pattern",
+    "filter": "filter",
+    "marker-end": "marker",
+    "href": "g",
+    "xlink:href": "symbol",
+}
+NUMBERS = [
+    "0",
+    "-1",
+    "1e-9",
+    "1e5",
+    "1e6",
+    "1e7",
+    "1e9",
+    "1e30",
+    "1e308",
+    "1e400",
+    "nan",
+    "inf",
+    "9" * 60,
+    "50%",
+    "1e5%",
+    "1e4in",
+    "0.0001",
+    "3",
+    "17",
+    "100",
+]
+PROPERTIES = [
+    "fill",
+    "stroke",
+    "mask",
+    "clip-path",
+    "filter",
+    "marker",
+    "marker-mid",
+    "cursor",
+    "src",
+    "background",
+    "font-family",
+    "-x",
+    "transform",
+    "d",
+    "content",
+    "stroke-dasharray",
+    "font",
+]
+STEPS = [
+    "feGaussianBlur",
+    "feTurbulence",
+    "feMorphology",
+    "feConvolveMatrix",
+    "feImage",
+    "feTile",
+    "feFlood",
+    "feOffset",
+    "feComposite",
+    "feDisplacementMap",
+    "feDiffuseLighting",
+    "feColorMatrix",
+    "feMerge",
+]
 SHAPES = '<rect id="r" width="60" height="50" fill="#36c"/><path id="k" d="M1 1h70v60h-70z" fill="tan"/>'
 
 
@@ -45,12 +129,29 @@ class _Hostile:
         """Return what leads out of the file, or within it."""
         file = f"{self.folder}/{BAIT}.{self.one('png', 'svg', 'css', 'ttf', 'zero')}"
         plain = self.one(
-            file, f"file://{file}", f"FILE:{file}", f"{BAIT}.png", f"../{BAIT}.svg#a", f"http://{BAIT}.invalid/a.png",
-            f"//{BAIT}.invalid/a", f" {file}", f"&#10;{file}", f"&#x2F;{file[1:]}", f"{file}#a", f"#{file}", "#a", "#r", "#c0",
+            file,
+            f"file://{file}",
+            f"FILE:{file}",
+            f"{BAIT}.png",
+            f"../{BAIT}.svg#a",
+            f"http://{BAIT}.invalid/a.png",
+            f"//{BAIT}.invalid/a",
+            f" {file}",
+            f"&#10;{file}",
+            f"&#x2F;{file[1:]}",
+            f"{file}#a",
+            f"#{file}",
+            "#a",
+            "#r",
+            "#c0",
             f"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'%3E%3Cimage href='{file}'/%3E%3C/svg%3E",
             f"data:image/png,&lt;svg xmlns='http://www.w3.org/2000/svg'>&lt;image href='{file}'/>&lt;/svg>",
-            "data:image/png;base64,iVBORw0KGgo=", f"data:text/css,@import '{file}'", f"javascript:{BAIT}", "", "#",
-        )  # fmt: skip
+            "data:image/png;base64,iVBORw0KGgo=",
+            f"data:text/css,@import '{file}'",
+            f"javascript:{BAIT}",
+            "",
+            "#",
+        )
         return plain.replace("/", "%2F") if self.dice.random() < 0.05 else plain
 
     def css_link(self) -> str:
@@ -68,10 +169,17 @@ class _Hostile:
     def sheet(self) -> str:
         file = self.link()
         return self.one(
-            f'@import "{file}";', f"@import url({file});", rf"@\69mport '{file}';", f"@IMPORT '{file}'", "<!-- a{} -->",
-            f"@font-face{{font-family:x;src:{self.css_link()}}}text{{font-family:x}}", f"@media all{{*{{{self.declaration()}}}}}",
-            f"*{{{self.declaration()};{self.declaration()}}}", f"rect/**/{{{self.declaration()}", f"<![CDATA[*{{fill:{self.css_link()}}}]]>",
-        )  # fmt: skip
+            f'@import "{file}";',
+            f"@import url({file});",
+            rf"@\69mport '{file}';",
+            f"@IMPORT '{file}'",
+            "<!-- a{} -->",
+            f"@font-face{{font-family:x;src:{self.css_link()}}}text{{font-family:x}}",
+            f"@media all{{*{{{self.declaration()}}}}}",
+            f"*{{{self.declaration()};{self.declaration()}}}",
+            f"rect/**/{{{self.declaration()}",
+            f"<![CDATA[*{{fill:{self.css_link()}}}]]>",
+        )
 
     def reference(self) -> str:
         kind, key = self.dice.choice(DRAWN), self.dice.choice(KEYS)
@@ -117,7 +225,8 @@ class _Hostile:
 
     def filter(self) -> str:
         steps = "".join(
-            f'<{self.dice.choice(STEPS)} stdDeviation="{self.number()}" radius="{self.number()}" numOctaves="{self.number()}"'
+            f'<{self.dice.choice(STEPS)} stdDeviation="{self.number()}" radius="{self.number()}"'
+            f' numOctaves="{self.number()}"'
             f' baseFrequency="{self.number()}" order="{self.number()}" {self.dice.choice(KEYS)}="{self.link()}"/>'
             for _ in range(self.dice.choice([1, 2, 5, 15, 400]))
         )
@@ -130,7 +239,8 @@ class _Hostile:
         return (
             f'<path d="M1 1{data}" stroke="red" stroke-width="{self.number()}" stroke-dasharray="{self.number()}"/>'
             f'<text font-size="{self.number()}" dx="{self.number()}">Aa</text><svg viewBox="0 0 {self.number()}'
-            f' {self.number()}" width="{self.number()}">{SHAPES}</svg><circle r="{self.number()}" cx="{self.number()}"/>'
+            f' {self.number()}" width="{self.number()}">{SHAPES}</svg>'
+            f'<circle r="{self.number()}" cx="{self.number()}"/>'
         )
 
     def many(self) -> str:
@@ -146,17 +256,28 @@ class _Hostile:
             f'<!ENTITY {y} "{f"&{x};" * 10}">' for x, y in zip("abcdef", "bcdefg", strict=True)
         )
         return self.one(
-            *[""] * 12, f'<?xml-stylesheet href="{file}" type="text/css"?>', f'<!DOCTYPE svg SYSTEM "{file}">',
-            f'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://{BAIT}.invalid/x.dtd">', f"<!DOCTYPE svg [{laughs}]>",
-            f'<!DOCTYPE svg [<!ENTITY x SYSTEM "{file}">]>', f'<!DOCTYPE svg [<!ENTITY % x SYSTEM "{file}"> %x;]>',
-            f'<!DOCTYPE svg [<!ATTLIST image href CDATA "{file}">]>', '<?xml version="1.0" encoding="UTF-16"?>',
-        )  # fmt: skip
+            *[""] * 12,
+            f'<?xml-stylesheet href="{file}" type="text/css"?>',
+            f'<!DOCTYPE svg SYSTEM "{file}">',
+            f'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://{BAIT}.invalid/x.dtd">',
+            f"<!DOCTYPE svg [{laughs}]>",
+            f'<!DOCTYPE svg [<!ENTITY x SYSTEM "{file}">]>',
+            f'<!DOCTYPE svg [<!ENTITY % x SYSTEM "{file}"> %x;]>',
+            f'<!DOCTYPE svg [<!ATTLIST image href CDATA "{file}">]>',
+            '<?xml version="1.0" encoding="UTF-16"?>',
+        )
 
     def document(self) -> str:
         parts: list[Callable[[], str]] = [
-            *[self.reference] * 4, *[self.styled] * 3, *[self.style] * 2, self.chain, self.pattern, self.filter, self.numbers,
+            *[self.reference] * 4,
+            *[self.styled] * 3,
+            *[self.style] * 2,
+            self.chain,
+            self.pattern,
+            self.filter,
+            self.numbers,
             self.many,
-        ]  # fmt: skip
+        ]
         body = "".join(self.dice.choice(parts)() for _ in range(self.dice.randint(1, 4)))
         size = self.one(*['viewBox="0 0 100 80"'] * 6, f'viewBox="0 0 {self.number()} 9"', 'width="1e4in" height="9"')
         base = self.one("", "", f'xml:base="{self.folder}/"', f'href="{self.link()}"')
