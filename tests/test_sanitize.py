@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from layervec import openings, render_process
+from layervec import score as score_module
 from layervec.document import Document, text_of
 from layervec.errors import InputError
 from layervec.render_process import RenderProcess
@@ -266,3 +267,12 @@ def test_digits_that_are_no_arc_are_counted_at_once() -> None:
 
 def test_versions_are_sanitized_too() -> None:
     assert "hosts" not in only(page(f'<image href="/etc/hosts"/>{RECT}'), 1)
+
+
+def test_paths_of_very_many_pieces_are_not_looked_at_for_crossings(monkeypatch: pytest.MonkeyPatch) -> None:
+    crossed, plain = '<path d="M0 0L9 9L9 0L0 9z"/>', '<path d="M0 0H9V9H0z"/>'
+    assert score(page(crossed * 3 + plain), GROUND).crossing == 3
+    monkeypatch.setattr(score_module, "MOST_PIECES", 4)  # one path at a time
+    assert score(page(crossed * 3 + plain), GROUND).crossing == 3
+    monkeypatch.setattr(score_module, "MOST_PIECES", 3)
+    assert score(page(crossed * 3 + plain), GROUND).crossing is None

@@ -24,12 +24,15 @@ from layervec.files import reason
 from layervec.image import Picture, Source, open_picture, over, resize
 from layervec.openings import Opening, layer_tree, openings, top_groups
 from layervec.svg import MAX_BYTES, SVG, local_name
-from layervec.types import Bool, Float32, Raster
+from layervec.types import Bool, Float32, Outline, Raster
 from layervec.visibility import Missing
 
 LONGEST = 512  # px; longer side of the comparison, DESIGN's size and that of the published figures
 LEAST_COVER = 1 / 255  # alpha of a pixel that a shape covers at all
 CROSSING_TOLERANCE = 0.002  # user units; how finely outlines are flattened before crossings are looked for
+# Pieces of a flattened path, and of paths looked at together: time may grow with their square (200 000 that all lie
+# across each other take half a minute), and no signal is heard meanwhile.
+MOST_PIECES = 200_000
 FIRST_RANKS = 4  # shapes; the first version that `by_rank` measures, doubled from there
 
 _WHITE = "#ffffff"
@@ -144,7 +147,8 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path
       document order; the last entry is the whole drawing.
     - opens: for each layer, or for each top-level group where nothing is a layer, the share of pixels whose
       alpha falls by more than OPEN_DROP when that layer alone is hidden.
-    - crossing: paths whose contours cross themselves or each other, touching left out; paths with arcs are left out.
+    - crossing: paths whose contours cross themselves or each other, touching left out; paths with arcs are left out,
+      and those of more than MOST_PIECES pieces.
     - explained, missing: what a person sees of the picture in the drawing, and what not; see visibility.py.
     - left_out: what the SVG has that is neither rendered nor counted, such as links out of the file and scripts.
     - objects: see `agreement.Agreement`; a shape covers the pixels where it has at least half of its greatest alpha.
@@ -330,7 +334,27 @@ def _crossing(shapes: list[ET.Element]) -> int | None:
 
     found = [contours.outline(path_steps(shape.get("d", ""))) for shape in shapes if local_name(shape) == "path"]
     outlines = [outline for outline in found if outline is not None and outline.segments]
-    return int((curves.self_crossings(outlines, CROSSING_TOLERANCE) > 0).sum()) if outlines else None
+    marks = [curves.self_crossings(batch, CROSSING_TOLERANCE) > 0 for batch in _batches(outlines)]
+    return sum(int(mark.sum()) for mark in marks) if marks else None
+
+
+def _batches(outlines: list[Outline]) -> Iterator[list[Outline]]:
+    """Yield outlines in lots of at most MOST_PIECES pieces, without those that have more."""
+    from layervec import curves
+
+    batch: list[Outline] = []
+    total = 0
+    for outline in outlines:
+        pieces = curves.chord_count(outline, CROSSING_TOLERANCE)
+        if pieces > MOST_PIECES:
+            continue
+        if total + pieces > MOST_PIECES:
+            yield batch
+            batch, total = [], 0
+        batch.append(outline)
+        total += pieces
+    if batch:
+        yield batch
 
 
 def _contour_nodes(drawn: int, here: complex, start: complex, *, closed: bool) -> int:
