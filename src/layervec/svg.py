@@ -43,6 +43,7 @@ XML = "http://www.w3.org/XML/1998/namespace"
 
 OFFSET_STEPS = 1000  # steps from the start of a gradient to its end: offsets have three decimals
 MAX_DEPTH = 100  # nested elements; resvg 0.48 overflows its stack somewhere between 200 and 300
+MAX_ELEMENTS = 1_000_000  # 300 MiB of memory; 10 times what a photo of many layers has
 MAX_BYTES = 64 << 20  # of SVG text; 100 times the largest file that a tracer is likely to write
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -271,9 +272,9 @@ def _size(length: float) -> str:
 def parse_xml(source: str | bytes, name: str = "The SVG", *, doctype: bool = True) -> ET.Element:
     """Return the root of an SVG document from an untrusted source; comments and instructions are dropped.
 
-    Entity declarations are refused and external ones never fetched, so nothing expands; nesting and size are
-    capped (MAX_DEPTH, MAX_BYTES). `doctype=False` refuses a DOCTYPE altogether. `name` is what messages call
-    the source. InputError for anything else than well-formed XML with an SVG root.
+    Entity declarations are refused and external ones never fetched, so nothing expands; nesting, number of elements
+    and size are capped (MAX_DEPTH, MAX_ELEMENTS, MAX_BYTES). `doctype=False` refuses a DOCTYPE altogether. `name` is
+    what messages call the source. InputError for anything else than well-formed XML with an SVG root.
     """
     if len(source) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES >> 20} MiB, too large for an SVG.")
@@ -334,7 +335,7 @@ class _GuardedBuilder:
         self._name = name
         self._allow_doctype = allow_doctype
         self._tree = ET.TreeBuilder()
-        self._depth = 0
+        self._depth = self._elements = 0
 
     def doctype(self, *_: object) -> None:
         if not self._allow_doctype:
@@ -347,6 +348,9 @@ class _GuardedBuilder:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise InputError(f"{self._name} is refused: its elements are nested deeper than {MAX_DEPTH}.")
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise InputError(f"{self._name} is refused: it has more than {MAX_ELEMENTS} elements.")
         self._tree.start(_clark(tag), {_clark(key): value for key, value in attributes.items()})
 
     def end(self, tag: str) -> None:

@@ -129,17 +129,14 @@ def flatten(outline: Outline, tolerance: float) -> list[Float64]:
 def chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Float64, Int64]:
     """Return start and end, float64 [n, 2] each, of the chords of flattened outlines, and each one's segment, [n].
 
-    A cubic whose second differences of control points are at most d long needs sqrt(0.75 d / tolerance)
-    chords (Wang's bound, https://pomax.github.io/bezierinfo/).
+    How many: see `_chord_counts`.
     """
     sizes = np.concatenate([np.zeros(1, np.int64), *(np.diff(outline.starts) // 3 for outline in outlines)])
     starts = np.cumsum(sizes)
     segments = np.concatenate([outline.points for outline in outlines]).reshape(-1, 3, 2)
     following = _following(starts)
     cubics = np.concatenate([segments, segments[following, :1]], axis=1)
-    bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
-    bends[np.concatenate([outline.straight for outline in outlines])] = 0.0
-    counts = np.clip(np.ceil(np.sqrt(0.75 * bends / tolerance)), 1, MOST_CHORDS).astype(np.int64)
+    counts = _chord_counts(cubics, np.concatenate([outline.straight for outline in outlines]), tolerance)
     first = np.cumsum(counts) - counts
     segment = np.repeat(np.arange(len(counts)), counts)
     u = ((np.arange(len(segment)) - first[segment]) / counts[segment])[:, None]
@@ -149,6 +146,25 @@ def chords(outlines: Sequence[Outline], tolerance: float) -> tuple[Float64, Floa
     end = np.concatenate([start[1:], start[:1]])
     end[first + counts - 1] = start[first[following]]
     return start, end, segment
+
+
+def chord_count(outline: Outline, tolerance: float) -> int:
+    """Return how many chords `chords` makes of an outline."""
+    segments = outline.points.reshape(-1, 3, 2)
+    following = _following(outline.starts // 3)
+    cubics = np.concatenate([segments, segments[following, :1]], axis=1)
+    return int(_chord_counts(cubics, outline.straight, tolerance).sum())
+
+
+def _chord_counts(cubics: Float64, straight: Bool, tolerance: float) -> Int64:
+    """Return how many chords stand for each cubic.
+
+    One whose second differences of control points are at most d long needs sqrt(0.75 d / tolerance)
+    chords (Wang's bound, https://pomax.github.io/bezierinfo/).
+    """
+    bends = np.hypot(*np.moveaxis(np.diff(cubics, 2, axis=1), 2, 0)).max(1)
+    bends[straight] = 0.0
+    return np.asarray(np.clip(np.ceil(np.sqrt(0.75 * bends / tolerance)), 1, MOST_CHORDS), np.int64)
 
 
 def thickness(outline: Outline) -> float:
