@@ -40,10 +40,8 @@ class Bucket(Place):
     def has(self, name: str) -> bool:
         return bool(self._try(lambda: self._system.isfile(self._at(name)), name, "read"))
 
-    def head(self, name: str, size: int) -> bytes:
-        with suppress(Exception), self._system.open(self._at(name), "rb") as file:
-            return bytes(file.read(size))
-        return b""
+    def read(self, name: str) -> bytes:
+        return bytes(self._try(lambda: self._system.cat_file(self._at(name)), name, "read"))
 
     def stage(self, staged: str, name: str, data: bytes) -> None:
         self.write(name, data)

@@ -48,10 +48,11 @@ class Folder(Place):
     def has(self, name: str) -> bool:
         return (self.root / name).is_file()
 
-    def head(self, name: str, size: int) -> bytes:
-        with suppress(OSError), open(self.root / name, "rb") as file:
-            return file.read(size)
-        return b""
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise OutputError(f"{self.root / name} cannot be read: {reason(error)}.") from error
 
     def stage(self, staged: str, name: str, data: bytes) -> None:
         try:

@@ -56,8 +56,8 @@ class Place(Protocol):
         """Tell whether there is a file of this name."""
         ...
 
-    def head(self, name: str, size: int) -> bytes:
-        """Return the first bytes of a file, b"" where it cannot be read."""
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file. Raises OutputError."""
         ...
 
     def stage(self, staged: str, name: str, data: bytes) -> None:

@@ -152,7 +152,6 @@ def _tasks(rows: Sequence[Row], ended: dict[str, Record], options: Options) -> I
             kinds,
             known,
             before.kinds if before is not None else (),
-            ours=before is not None and bool(before.kinds),
         )
 
 
