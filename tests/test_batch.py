@@ -211,25 +211,28 @@ def test_terminated_it_keeps_what_it_has(pictures, undisturbed, tmp_path):
 
 @pytest.fixture
 def stuck(tmp_path):
-    """A folder with a picture that can be read for ever, among others."""
+    """A list with a picture that takes minutes, first, among others."""
+    noise = np.random.default_rng(0).integers(0, 255, (1600, 1600, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png", compress_level=0)
     for seed in range(4):
-        draw(tmp_path / f"in/p{seed}.png", seed)
-    os.mkfifo(tmp_path / "in/a.png")
-    return tmp_path / "in"
+        draw(tmp_path / f"p{seed}.png", seed)
+    names = [f"p{seed}.png,draft,8,64" for seed in range(4)]
+    (tmp_path / "list.csv").write_text("\n".join(["image,quality,paths,size", "a.png,best,4096,1600", *names]) + "\n")
+    return tmp_path / "list.csv"
 
 
 def test_time_limit_ends_one_picture(stuck, tmp_path):
     out = tmp_path / "out"
-    assert batch(stuck, "-o", out, "--workers", "1", "--time-limit", "9", *DRAFT) == cli.IN_PART
+    assert batch(stuck, "-o", out, "--workers", "1", "--time-limit", "9") == cli.IN_PART
     found = rows(out)
-    assert found["a"]["reason"] == f"{stuck / 'a.png'}: it took more than 9 s."
+    assert found["a"]["reason"] == f"{tmp_path / 'a.png'}: it took more than 9 s."
     assert [found[f"p{seed}"]["status"] for seed in range(4)] == ["done"] * 4
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc to find workers in")
 def test_a_worker_that_dies_costs_its_picture_alone(stuck, tmp_path):
     out = tmp_path / "out"
-    process = spawn(stuck, "-o", out, "--workers", "2", *DRAFT)
+    process = spawn(stuck, "-o", out, "--workers", "2")
     while not all((out / f"p{seed}.svg").exists() for seed in range(4)):
         assert process.poll() is None
         time.sleep(0.05)
@@ -279,12 +282,12 @@ def test_full_disk_is_told_once_and_what_was_drawn_is_kept(tmp_path):
 
 def test_two_batches_do_not_share_an_output(stuck, tmp_path, capfd):
     out = tmp_path / "out"
-    process = spawn(stuck, "-o", out, *DRAFT)
+    process = spawn(stuck, "-o", out)
     try:
         while not (out / "p0.svg").exists():
             assert process.poll() is None
             time.sleep(0.05)
-        assert batch(stuck, "-o", out, *DRAFT) == cli.BAD_INPUT
+        assert batch(stuck, "-o", out) == cli.BAD_INPUT
         assert capfd.readouterr().err == f"layervec: {out}: another batch is at work there.\n"
     finally:
         process.kill()
@@ -301,7 +304,7 @@ def test_drawings_of_others_are_not_replaced(tmp_path):
     assert batch(tmp_path / "in", "-o", out, *DRAFT) == cli.IN_PART
     assert (out / "a.svg").read_text() == "<svg>mine</svg>"
     found = rows(out)
-    assert found["a"]["reason"] == "a.svg exists in the output and was not made by layervec."
+    assert found["a"]["reason"] == "a.svg exists in the output and was not made by layervec, so it is kept."
     assert "is a folder" in found["b"]["reason"]
     assert found["c"]["status"] == "done"
 

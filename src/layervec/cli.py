@@ -317,10 +317,16 @@ def _batch(words: Sequence[str]) -> int:
         summary = run.run(asked.source, asked.out, asked.drawing, asked.options)
     except OutputError as error:
         raise InputError(f"{error} What was drawn until then is kept.") from error
+    except KeyboardInterrupt:
+        if not asked.options.quiet:
+            say(f"layervec: what is drawn is kept in {asked.out}; the same command goes on from there.")
+        raise
     if not asked.options.quiet:
         kept = f", {summary.kept} drawn before" if summary.kept else ""
         failed = f", {summary.failed} failed" if summary.failed else ""
         say(f"{asked.out}: {summary.drawn} drawn{kept}{failed}, {time.perf_counter() - start:.1f} s")
+        if summary.failed_before:
+            say(f"layervec: {summary.failed_before} of them failed before; --retry-failed tries them again.")
     return IN_PART if summary.failed else DONE
 
 

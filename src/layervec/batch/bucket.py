@@ -49,6 +49,9 @@ class Bucket(Place):
     def settle(self, staged: str, name: str) -> None:
         pass
 
+    def recover(self, staged: str, name: str) -> bool:
+        return True
+
     def write(self, name: str, data: bytes) -> None:
         def put() -> None:
             if self._whole:
@@ -89,6 +92,9 @@ class Bucket(Place):
         self._held.append(line)
         if len(self._held) >= PART_ROWS or time.monotonic() - self._last > PART_SECONDS:
             self._flush()
+
+    def sync(self) -> None:
+        self._flush()
 
     def close(self) -> None:
         self._flush()

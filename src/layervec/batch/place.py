@@ -10,6 +10,7 @@ more of an output than this.
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -19,6 +20,12 @@ from typing import Protocol
 from layervec.batch import address
 
 HIDDEN, STAGING, JOURNAL, LOCK = ".layervec", "staging", "journal", "lock"
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a row's file may have this name: a path inside the output, and not among what we keep there."""
+    parts = name.replace(os.sep, "/").split("/")
+    return "\0" not in name and {"", ".", ".."}.isdisjoint(parts) and parts[0].casefold() != HIDDEN
 
 
 class OutputError(Exception):
@@ -68,6 +75,12 @@ class Place(Protocol):
         """Let a staged file take its name, or do nothing where it has done so before."""
         ...
 
+    def recover(self, staged: str, name: str) -> bool:
+        """Let a file that a killed run has staged take its name, or do nothing where that was done; tell whether the
+        name is free of what must stay.
+        """
+        ...
+
     def write(self, name: str, data: bytes) -> None:
         """Write a file at once, whole or not at all."""
         ...
@@ -82,6 +95,10 @@ class Place(Protocol):
 
     def commit(self, line: bytes, files: Sequence[tuple[str, str]]) -> None:
         """Add a line to the journal; then let its files (staged, name) take their names."""
+        ...
+
+    def sync(self) -> None:
+        """Write what was held back of the journal."""
         ...
 
     def close(self) -> None:
