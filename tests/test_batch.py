@@ -127,6 +127,13 @@ def test_second_run_does_nothing_again(pictures, finished):
     assert sorted((finished / HIDDEN / "journal.jsonl").read_bytes().splitlines()) == sorted(journal.splitlines())
 
 
+def test_second_run_names_what_failed_before_and_how_to_try_it_again(pictures, finished, capfd):
+    again(pictures, finished)
+    told = capfd.readouterr().err
+    assert f"failed before: {pictures / 'text.jpg'} is not an intact PNG" in told
+    assert told.endswith("layervec: 4 of them failed before; --retry-failed tries them again.\n")  # nowhere.png was
+
+
 def test_only_what_changed_is_done_again(pictures, finished, tmp_path):
     folder = shutil.copytree(pictures, tmp_path / "in", symlinks=True)
     before = times(finished)
@@ -153,7 +160,8 @@ def test_failed_rows_are_tried_again_when_asked_or_changed(pictures, finished, t
     before = (finished / HIDDEN / "journal.jsonl").read_bytes()
     assert again(folder, finished, "--retry-failed") == cli.IN_PART
     fresh = (finished / HIDDEN / "journal.jsonl").read_bytes()[len(before) :].splitlines()
-    assert sorted(json.loads(line)["output"] for line in fresh) == ["cut-off", "damaged", "empty", "nowhere", "text"]
+    tried = [found["output"] for found in map(json.loads, fresh) if "output" in found]  # the other is the manifest's
+    assert sorted(tried) == ["cut-off", "damaged", "empty", "nowhere", "text"]
     assert {name for name, row in rows(finished).items() if row["status"] == "failed"} == {"cut-off", "damaged", "text"}
 
 
@@ -199,7 +207,8 @@ def test_terminated_it_keeps_what_it_has(pictures, undisturbed, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == cli.INTERRUPTED
-    assert told.endswith("layervec: interrupted.\n")
+    kept = f"layervec: what is drawn is kept in {out}; the same command goes on from there.\n"
+    assert told.endswith(f"{kept}layervec: interrupted.\n")
     assert litter(out) == []
     assert rows(out)["p0"]["status"] == "done"
     assert again(pictures, out) == cli.IN_PART

@@ -84,7 +84,7 @@ class Record:
             all(isinstance(text, str) for text in texts)
             and all(number is None or type(number) in (int, float) for number in numbers)
             and self.status in get_args(Status)
-            and set(self.kinds) <= {DRAWING, PREVIEW, PAGE}
+            and all(kind in (DRAWING, PREVIEW, PAGE) for kind in self.kinds)
             and is_name(self.output)
             and (not self.kinds or STAGED.fullmatch(self.staged) is not None)
             and (self.status == "failed" or None not in numbers)
