@@ -82,7 +82,7 @@ def objection_to(path: str | os.PathLike[str]) -> str:
             return "was not made by layervec"
         with open(path, "rb") as file:
             return objection(file.read())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         return f"cannot be read ({reason(error)})"
