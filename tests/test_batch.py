@@ -127,6 +127,13 @@ def test_second_run_does_nothing_again(pictures, finished):
     assert sorted((finished / HIDDEN / "journal.jsonl").read_bytes().splitlines()) == sorted(journal.splitlines())
 
 
+def test_second_run_names_what_failed_before_and_how_to_try_it_again(pictures, finished, capfd):
+    again(pictures, finished)
+    told = capfd.readouterr().err
+    assert f"failed before: {pictures / 'text.jpg'} is not an intact PNG" in told
+    assert told.endswith("layervec: 4 of them failed before; --retry-failed tries them again.\n")  # nowhere.png was
+
+
 def test_only_what_changed_is_done_again(pictures, finished, tmp_path):
     folder = shutil.copytree(pictures, tmp_path / "in", symlinks=True)
     before = times(finished)
@@ -153,7 +160,8 @@ def test_failed_rows_are_tried_again_when_asked_or_changed(pictures, finished, t
     before = (finished / HIDDEN / "journal.jsonl").read_bytes()
     assert again(folder, finished, "--retry-failed") == cli.IN_PART
     fresh = (finished / HIDDEN / "journal.jsonl").read_bytes()[len(before) :].splitlines()
-    assert sorted(json.loads(line)["output"] for line in fresh) == ["cut-off", "damaged", "empty", "nowhere", "text"]
+    tried = [found["output"] for found in map(json.loads, fresh) if "output" in found]  # the other is the manifest's
+    assert sorted(tried) == ["cut-off", "damaged", "empty", "nowhere", "text"]
     assert {name for name, row in rows(finished).items() if row["status"] == "failed"} == {"cut-off", "damaged", "text"}
 
 
@@ -199,7 +207,8 @@ def test_terminated_it_keeps_what_it_has(pictures, undisturbed, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == cli.INTERRUPTED
-    assert told.endswith("layervec: interrupted.\n")
+    kept = f"layervec: what is drawn is kept in {out}; the same command goes on from there.\n"
+    assert told.endswith(f"{kept}layervec: interrupted.\n")
     assert litter(out) == []
     assert rows(out)["p0"]["status"] == "done"
     assert again(pictures, out) == cli.IN_PART
@@ -211,25 +220,28 @@ def test_terminated_it_keeps_what_it_has(pictures, undisturbed, tmp_path):
 
 @pytest.fixture
 def stuck(tmp_path):
-    """A folder with a picture that can be read for ever, among others."""
+    """A list with a picture that takes minutes, first, among others."""
+    noise = np.random.default_rng(0).integers(0, 255, (1600, 1600, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png", compress_level=0)
     for seed in range(4):
-        draw(tmp_path / f"in/p{seed}.png", seed)
-    os.mkfifo(tmp_path / "in/a.png")
-    return tmp_path / "in"
+        draw(tmp_path / f"p{seed}.png", seed)
+    names = [f"p{seed}.png,draft,8,64" for seed in range(4)]
+    (tmp_path / "list.csv").write_text("\n".join(["image,quality,paths,size", "a.png,best,4096,1600", *names]) + "\n")
+    return tmp_path / "list.csv"
 
 
 def test_time_limit_ends_one_picture(stuck, tmp_path):
     out = tmp_path / "out"
-    assert batch(stuck, "-o", out, "--workers", "1", "--time-limit", "9", *DRAFT) == cli.IN_PART
+    assert batch(stuck, "-o", out, "--workers", "1", "--time-limit", "9") == cli.IN_PART
     found = rows(out)
-    assert found["a"]["reason"] == f"{stuck / 'a.png'}: it took more than 9 s."
+    assert found["a"]["reason"] == f"{tmp_path / 'a.png'}: it took more than 9 s."
     assert [found[f"p{seed}"]["status"] for seed in range(4)] == ["done"] * 4
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc to find workers in")
 def test_a_worker_that_dies_costs_its_picture_alone(stuck, tmp_path):
     out = tmp_path / "out"
-    process = spawn(stuck, "-o", out, "--workers", "2", *DRAFT)
+    process = spawn(stuck, "-o", out, "--workers", "2")
     while not all((out / f"p{seed}.svg").exists() for seed in range(4)):
         assert process.poll() is None
         time.sleep(0.05)
@@ -279,12 +291,12 @@ def test_full_disk_is_told_once_and_what_was_drawn_is_kept(tmp_path):
 
 def test_two_batches_do_not_share_an_output(stuck, tmp_path, capfd):
     out = tmp_path / "out"
-    process = spawn(stuck, "-o", out, *DRAFT)
+    process = spawn(stuck, "-o", out)
     try:
         while not (out / "p0.svg").exists():
             assert process.poll() is None
             time.sleep(0.05)
-        assert batch(stuck, "-o", out, *DRAFT) == cli.BAD_INPUT
+        assert batch(stuck, "-o", out) == cli.BAD_INPUT
         assert capfd.readouterr().err == f"layervec: {out}: another batch is at work there.\n"
     finally:
         process.kill()
@@ -301,7 +313,7 @@ def test_drawings_of_others_are_not_replaced(tmp_path):
     assert batch(tmp_path / "in", "-o", out, *DRAFT) == cli.IN_PART
     assert (out / "a.svg").read_text() == "<svg>mine</svg>"
     found = rows(out)
-    assert found["a"]["reason"] == "a.svg exists in the output and was not made by layervec."
+    assert found["a"]["reason"] == "a.svg exists in the output and was not made by layervec, so it is kept."
     assert "is a folder" in found["b"]["reason"]
     assert found["c"]["status"] == "done"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 from batches import draw
 
@@ -59,6 +62,62 @@ def test_a_picture_called_index_leaves_that_name_to_the_page(tmp_path):
     assert outputs(tmp_path) == ["deep/index", "index.png"]
 
 
+def test_a_pattern_passes_over_its_output_and_that_of_other_batches(tmp_path):
+    touch(tmp_path, "a.png", "out/a.png", "other/a.png", "other/.layervec/lock", "more/a.png")
+    assert outputs(tmp_path / "**" / "*.png", tmp_path / "out") == ["a", "more/a"]
+    assert outputs(tmp_path / "*" / "*.png", tmp_path / "out") == ["more/a", "other/a"]
+    assert outputs(tmp_path, tmp_path / "out") == ["a", "more/a"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**", ["a", "x/a", "x/y/a"]),
+        ("**/x/**/*.png", ["a", "y/a"]),
+        ("x/**/a.png", ["a", "y/a"]),
+        ("**/**/?.png", ["a", "x/a", "x/y/a"]),
+        ("*/**/y/*", ["x/y/a"]),
+    ],
+)
+def test_two_stars_stand_for_any_number_of_folders(tmp_path, monkeypatch, pattern, found):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.png", "x/a.png", "x/y/a.png", "x/y/b.txt")
+    assert [name.removeprefix("x/") if pattern.startswith("**/x") else name for name in outputs(pattern)] == found
+
+
+def test_links_that_run_in_circles_end(tmp_path):
+    touch(tmp_path, "in/a.png")
+    for name in ("one", "other", "third"):
+        (tmp_path / "in" / name).symlink_to(".")
+    assert outputs(tmp_path / "in/**/*.png") == ["a"]
+
+
+def test_of_names_that_differ_in_case_alone_the_second_is_refused(tmp_path):
+    touch(tmp_path, "a.PNG", "A.png", "b.png")
+    if not (tmp_path / "a.png").exists():
+        first, second, other = sorted(gather(str(tmp_path), "/nowhere", Settings()), key=lambda row: row.output)
+        assert (first.output, first.refused, other.refused) == ("A.png", "", "")
+        assert second.refused == f"{second.image} and {first.image} would be drawn to names that differ in case alone."
+
+
+@pytest.mark.parametrize("source", ["in", "in/**/*.png"])
+def test_a_folder_that_cannot_be_read_is_refused_alone(tmp_path, monkeypatch, source):
+    touch(tmp_path, "in/a.png", "in/shut/b.png")
+    opened = os.scandir
+
+    def scandir(path):
+        if os.path.basename(path) == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    a, shut = gather(str(tmp_path / source), "/nowhere", Settings())
+    assert (a.output, a.refused) == ("a", "")
+    assert (shut.output, shut.refused) == ("shut/*", f"{tmp_path}/in/shut cannot be read: permission denied.")
+    with pytest.raises(InputError, match="shut cannot be read: permission denied"):
+        gather(str(tmp_path / "in/shut"), "/nowhere", Settings())
+
+
 def test_one_picture_is_a_batch_too(tmp_path):
     assert outputs(draw(tmp_path / "a.png")) == ["a"]
 
@@ -99,6 +158,8 @@ def test_list_gives_settings_and_names_by_row(tmp_path):
         (("image,paths", ",3"), "row 1: there is no image"),
         (("image", "../a.png"), "has no place in the output"),
         (("image,output", "a.png,../b"), "has no place in the output"),
+        (("image,output", "a.png,a\0b"), "row 1: .* has no place in the output"),
+        (("image,output", "a.png,.layervec/lock"), "row 1: .* has no place in the output"),
         (("image,output", "a.png,x", "b.png,x"), "row 1 and .*row 2 would both be drawn as x"),
         (("image", "a.png", "b.png", "a.png"), "row 1 and .*row 3 would both be drawn as a.png"),
         (("image,output", "a.png,index"), "taken by the batch's own page"),

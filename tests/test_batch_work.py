@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from batches import DRAFT, draw
 
 from layervec import pipeline
 from layervec.batch import place
-from layervec.batch.record import Record
+from layervec.batch.record import NUMBERS, Record
 from layervec.batch.work import Task, work
 from layervec.models import kept
 
+STAGED = "01796104193507745732-75d44379/3"
 SETTINGS = {"quality": DRAFT[1], "paths": 4}
 
 
@@ -65,16 +68,39 @@ def test_a_known_row_is_left_alone_while_its_files_are_there(tmp_path, ready):
     output, run = ready
     record = work(task(path), output, run, 1, lambda known: None)
     output.commit(record.line(), [(record.staged + ".svg", "a.svg")])
-    known = {"known": record.key, "kinds_known": record.kinds, "ours": True}
+    known = {"known": record.key, "kinds_known": record.kinds}
     assert work(task(path, **known), output, run, 1, lambda known: None) is None
     (tmp_path / "out/a.svg").unlink()
     assert work(task(path, **known), output, run, 1, lambda known: None).status == "done"
 
 
 def test_records_and_tasks_survive_being_text():
-    record = Record("i\udcff.png", "i", "failed", 'a "reason"', psnr=float("inf"), kinds=(".svg",))
+    record = Record("i\udcff.png", "i", "failed", 'a "reason"', psnr=float("inf"), kinds=(".svg",), staged=STAGED)
     assert Record.of_line(record.line()) == record
     for torn in (b"", b"{}", b'{"image": "a"', b"[]", b"null", b'{"kinds": []}', b'{"kinds": [], "colour": 1}'):
         assert Record.of_line(torn) is None
-    known = Task(3, "a.png", "a", {"paths": 4}, (".svg", ".png"), "key", (".svg",), True)
+    known = Task(3, "a.png", "a", {"paths": 4}, (".svg", ".png"), "key", (".svg",))
     assert Task.of_plain(known.plain()) == known
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        *(
+            {"output": name}
+            for name in ("../a", "/a", "a/../../b", "a\0b", "", "a//b", "./a", ".layervec/lock", 3, None)
+        ),
+        *({"staged": name} for name in ("../x/1", "/etc/1", "x", f"{STAGED}/../../a", "")),
+        {"kinds": [".sh"]},
+        {"kinds": [["a"]]},
+        {"psnr": "high"},
+        {"psnr": None},
+        {"reason": 3},
+        {"status": "ready"},
+    ],
+)
+def test_lines_of_a_journal_that_no_batch_writes_are_passed_over(strange):
+    figures = dict.fromkeys(NUMBERS, 1)
+    good = json.loads(Record("i.png", "i", "done", **figures, kinds=(".svg",), staged=STAGED).line())
+    assert Record.of_line(json.dumps(good).encode()) is not None
+    assert Record.of_line(json.dumps(good | strange).encode()) is None

@@ -230,7 +230,7 @@ def test_drawings_of_others_are_refused(copy, element, capsys):
     path = copy / "result.svg"
     path.write_text(path.read_text().replace("</svg>", f"{element}</svg>"))
     (copy / "report.html").write_text("before")
-    assert "result.svg is not a layervec SVG" in fails(capsys, "report", copy)
+    assert "result.svg is not a layervec SVG" in fails(capsys, "report", copy, "-o", copy / "report.html")
     assert (copy / "report.html").read_text() == "before"
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from layervec import signals, streams
 from layervec.errors import InputError, printable
-from layervec.ours import PAGE_MARK, is_ours
+from layervec.ours import check_outputs, identity, inputs, objection_to, sealed
 
 if TYPE_CHECKING:
     from layervec.arguments import Vectorize
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DONE, OUR_FAULT, BAD_INPUT, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".pdf"})
+NO_DRAWINGS = PICTURES | {".html", ".htm"}  # endings of what lies beside a drawing
 HELP = """\
 usage: layervec COMMAND ...
 
@@ -122,8 +123,8 @@ def _vectorize(words: Sequence[str]) -> None:
     settings = asked.drawing
     target = _target(asked)
     preview = _preview_path(target, asked.image) if asked.output.png and target else None
-    page = _page_path(target) if asked.output.report and target else None
-    _check_places(asked.image, target, preview, page)
+    page = _unclaimed(target.with_suffix(".html")) if asked.output.report and target else None
+    _check_places(asked, target, preview, page)
     picture = _read(asked.image)
 
     from layervec.precompile import Precompiler
@@ -138,7 +139,7 @@ def _vectorize(words: Sequence[str]) -> None:
         Precompiler(asked.run.threads) as precompiler,
         Progress(settings, bar=bar, lines=lines) as progress,
     ):
-        workdir = WorkDir(folder, settings, source=picture) if folder else None
+        workdir = WorkDir(folder, settings, source=picture, config=asked.run.config) if folder else None
         fitted: list[Raster] = []
 
         def on_event(event: Event) -> None:
@@ -158,7 +159,7 @@ def _vectorize(words: Sequence[str]) -> None:
             from layervec.files import write_atomic
             from layervec.preview import preview as preview_png
 
-            write_atomic(preview, preview_png(result))
+            write_atomic(preview, sealed(preview_png(result)))
         if workdir is not None:
             from layervec.score import score
 
@@ -189,14 +190,14 @@ def _target(asked: Vectorize) -> Path | None:
         streams.check_output()
         return None
     if asked.output.svg is not None:
-        if asked.output.svg.suffix.lower() in PICTURES:
+        if asked.output.svg.suffix.lower() in NO_DRAWINGS:
             raise InputError(f"{asked.output.svg} is no name for a drawing, which is an SVG; end it in .svg.")
         return asked.output.svg
     if not asked.image.name:
         raise InputError(f"{asked.image} cannot be read: it is a folder.")
     target = asked.image.with_suffix(".svg")
-    if target.is_file() and not _same(target, asked.image) and not is_ours(target):
-        raise InputError(f"{target} exists and was not made by layervec; use -o, if only to say that it may go.")
+    if not _same(target, asked.image) and (why := objection_to(target)):
+        raise InputError(f"{target} exists and {why}; use -o, if only to say that it may go.")
     return target
 
 
@@ -230,15 +231,14 @@ def _save(result: Result, target: Path | None) -> None:
 
 def _preview_path(target: Path, image: Path) -> Path:
     beside = target.with_suffix(".png")
-    return target.with_suffix(".preview.png") if _same(beside, image) else beside
+    return _unclaimed(target.with_suffix(".preview.png") if _same(beside, image) else beside)
 
 
-def _page_path(target: Path) -> Path:
-    """Return where the report goes, a name that nobody typed: see `_target`."""
-    page = target.with_suffix(".html")
-    if page.is_file() and not is_ours(page, PAGE_MARK):
-        raise InputError(f"{page} exists and was not made by layervec; give the drawing another name with -o.")
-    return page
+def _unclaimed(path: Path) -> Path:
+    """Return a path that nobody typed, if a file there is none that somebody would miss. Raises InputError."""
+    if why := objection_to(path):
+        raise InputError(f"{path} exists and {why}; give the drawing another name with -o.")
+    return path
 
 
 @contextmanager
@@ -253,16 +253,19 @@ def _workdir_path(asked: Vectorize) -> Iterator[Path | None]:
         yield Path(folder)
 
 
-def _check_places(image: Path, *places: Path | None) -> None:
-    """Raise InputError before the work starts if it could not be kept."""
+def _check_places(asked: Vectorize, *places: Path | None) -> None:
+    """Raise InputError before the work starts if it could not be kept, or would cost what it is made from."""
     from layervec.files import check_writable
+    from layervec.workdir import files
 
     for path in places:
-        if path is None:
-            continue
-        if _same(path, image):
+        if path is not None and _same(path, asked.image):
             raise InputError(f"{path} is the picture itself; name another output with -o.")
-        check_writable(path)
+    kept = files(asked.output.workdir) if asked.output.workdir is not None else []
+    check_outputs(places, inputs(asked.drawing, asked.run.config), kept)
+    for path in places:
+        if path is not None:
+            check_writable(path)
 
 
 def _same(a: Path, b: Path) -> bool:
@@ -314,10 +317,16 @@ def _batch(words: Sequence[str]) -> int:
         summary = run.run(asked.source, asked.out, asked.drawing, asked.options)
     except OutputError as error:
         raise InputError(f"{error} What was drawn until then is kept.") from error
+    except KeyboardInterrupt:
+        if not asked.options.quiet:
+            say(f"layervec: what is drawn is kept in {asked.out}; the same command goes on from there.")
+        raise
     if not asked.options.quiet:
         kept = f", {summary.kept} drawn before" if summary.kept else ""
         failed = f", {summary.failed} failed" if summary.failed else ""
         say(f"{asked.out}: {summary.drawn} drawn{kept}{failed}, {time.perf_counter() - start:.1f} s")
+        if summary.failed_before:
+            say(f"layervec: {summary.failed_before} of them failed before; --retry-failed tries them again.")
     return IN_PART if summary.failed else DONE
 
 
@@ -341,13 +350,16 @@ def _report(words: Sequence[str]) -> None:
     from layervec.files import check_writable
     from layervec.progress import say
     from layervec.report import write_report
-    from layervec.workdir import REPORT
+    from layervec.workdir import REPORT, files
 
     if not asked.folder.is_dir():
         raise InputError(f"{asked.folder} is no work folder, as `layervec vectorize --workdir` makes one.")
     page = asked.html or asked.folder / REPORT
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page} is no name for a page; end it in .html.")
+    if asked.html is None and (why := objection_to(page)):
+        raise InputError(f"{page} exists and {why}; use -o, if only to say that it may go.")
+    check_outputs([page], {found: str(file) for file in files(asked.folder) if (found := identity(file))})
     check_writable(page)
     write_report(asked.folder, page)
     say(f"{page}: {page.stat().st_size / 1024:.0f} KiB")

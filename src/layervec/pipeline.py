@@ -29,6 +29,7 @@ from layervec import (
     image,
     layers,
     models,
+    ours,
     palette,
     paper,
     pixel_art,
@@ -121,10 +122,12 @@ def vectorize(
             title=_title(source),
             metadata={
                 "generator": f"layervec {version('layervec')}",
+                "seal": ours.UNSEALED,
                 "settings": settings.recorded(),
                 "source": {"sha256": picture.sha256, "width": picture.width, "height": picture.height},
             },
         )
+        drawing.metadata["seal"] = ours.seal(svg.write(drawing).encode())  # an edited drawing no longer fits it
         text = done(svg.write(drawing))
     return Result(drawing, text, clock.seconds)
 

@@ -19,6 +19,7 @@ from layervec import metrics, svg
 from layervec.errors import InputError
 from layervec.files import reason, write_atomic
 from layervec.image import open_picture
+from layervec.ours import sealed
 from layervec.score import compared, only, render_svg
 from layervec.types import Drawing, Float32, Raster
 from layervec.workdir import MOST_MASKS, RECORD, RESULT, SOURCE, SOURCE_LONGEST
@@ -101,7 +102,7 @@ def write_report(folder: str | os.PathLike[str], target: str | os.PathLike[str])
     """
     from layervec.report_page import page
 
-    write_atomic(target, page(read_run(Path(folder))).encode())
+    write_atomic(target, sealed(page(read_run(Path(folder))).encode()))
 
 
 def read_run(folder: Path) -> Run:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from layervec import viewer
 from layervec.image import fit_size, resize
+from layervec.ours import UNSEALED
 from layervec.report import MASK_LONGEST, STEP_LONGEST, Point, Run, Step, shown_drawing
 from layervec.settings import Settings
 from layervec.types import Raster
@@ -35,6 +36,7 @@ def page(run: Run) -> str:
         styles=("viewer.css", "report.css"),
         title=escape(title),
         generator=escape(f"layervec {run.record.version}"),
+        seal=UNSEALED,
         subtitle=escape(_subtitle(run)),
         figures=_figures(run),
         drawing=shown_drawing(run.drawing),

@@ -11,19 +11,23 @@ Listens to events and changes nothing of the run. Knows what each stage's value 
     source.png                 the picture, its longer side at most 1600 px
     report.html                what `layervec report` makes of all this
     run.json                   version, settings, source, seconds of each stage, figures of the score
-All other pictures have fitting size. A folder of an earlier run is emptied of exactly these files first.
+All other pictures have fitting size. A folder of an earlier run is emptied of exactly these files first,
+where they are as that run left them (ours.py).
 """
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from layervec import ours
 from layervec.errors import InputError
 from layervec.events import Event
 from layervec.files import check_writable, reason, write_atomic
@@ -50,6 +54,12 @@ RECORD, RESULT, SOURCE, REPORT = "run.json", "result.svg", "source.png", "report
 SOURCE_LONGEST = 1600  # px; to compare with the drawing on a large screen
 
 
+def files(folder: Path) -> list[Path]:
+    """Return what a work folder has of a run, or will have; without its report."""
+    found = [file for name, pattern in KEPT.items() for file in sorted((folder / name).glob(pattern))]
+    return [*found, *(folder / name for name in (RESULT, SOURCE, RECORD))]
+
+
 class WorkDir:
     """A folder that follows one run: give `on_event` to the pipeline, then call `finish`."""
 
@@ -59,8 +69,11 @@ class WorkDir:
         settings: Settings,
         *,
         source: str | os.PathLike[str] | File | None = None,
+        config: Path | None = None,
     ) -> None:
-        """Make the folder ready. source: the picture's file, which must not be among those that are emptied.
+        """Make the folder ready. source: the picture's file. config: that of the settings, if they have one.
+
+        Neither these nor what the settings name may be among the files that are replaced.
 
         Raises InputError where the folder cannot be made or written, or where it holds files of others.
         """
@@ -70,8 +83,7 @@ class WorkDir:
         self._pixels: Float32 | None = None
         self._tree: RegionTree | None = None
         self._stages = 0
-        path = source.name if isinstance(source, File) else source
-        self._prepare(None if path is None else Path(path).resolve())
+        self._prepare(source.name if isinstance(source, File) else source, config)
         self._record({"finished": False})
 
     def on_event(self, event: Event) -> None:
@@ -98,48 +110,65 @@ class WorkDir:
         source = result.drawing.metadata.get("source")
         self._record({"finished": True, "source": source, "seconds": result.seconds, "score": score.as_dict()})
 
-    def _prepare(self, source: Path | None) -> None:
-        ours = (self.folder / RECORD).is_file()
+    def _prepare(self, source: str | os.PathLike[str] | None, config: Path | None) -> None:
+        """Empty the folder of an earlier run's files, if nothing else would be lost by it."""
+        read = ours.inputs(self._settings, source, config)
         try:
-            for name, pattern in KEPT.items():
-                folder = self.folder / name
-                folder.mkdir(parents=True, exist_ok=True)
-                for file in sorted(folder.glob(pattern)):
-                    if not ours or file.resolve() == source:
-                        raise InputError(f"{self.folder} cannot be the work folder: {file} would be lost.")
-                    file.unlink()
-            for file in (self.folder / RESULT, self.folder / SOURCE, self.folder / REPORT):
-                if file.exists() and (not ours or file.resolve() == source):
-                    raise InputError(f"{self.folder} cannot be the work folder: {file} would be lost.")
+            self._refuse_links()
+            old = [*files(self.folder), self.folder / REPORT]
+            for file in old:
+                if why := self._objection(file, read):
+                    raise InputError(f"{self.folder} cannot be the work folder: {file} would be lost, which {why}.")
+            for name in KEPT:
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            for file in old:
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{self.folder} cannot be the work folder: {reason(error)}.") from error
         check_writable(self.folder / RECORD)
 
-    def _keep_source(self, source: str | os.PathLike[str] | File) -> None:
-        from layervec.image import open_picture, save_png
+    def _refuse_links(self) -> None:
+        """Raise InputError where one of our folders is a link, which may lead anywhere."""
+        for name in KEPT:
+            if (self.folder / name).is_symlink():
+                raise InputError(f"{self.folder} cannot be the work folder: {self.folder / name} is a link.")
 
-        save_png(self.folder / SOURCE, open_picture(source, SOURCE_LONGEST).raster.pixels)
+    def _objection(self, file: Path, read: dict[ours.Identity, str]) -> str:
+        if file.is_symlink():
+            return "is a link"
+        return "is read by this run" if ours.identity(file) in read else ours.objection_to(file)
+
+    def _write(self, name: str, data: bytes) -> None:
+        write_atomic(self.folder / name, ours.sealed(data))
+
+    def _write_png(self, name: str, pixels: NDArray[Any]) -> None:
+        from layervec.image import png_bytes
+
+        self._write(name, png_bytes(pixels))
+
+    def _keep_source(self, source: str | os.PathLike[str] | File) -> None:
+        from layervec.image import open_picture
+
+        self._write_png(SOURCE, open_picture(source, SOURCE_LONGEST).raster.pixels)
 
     def _record(self, facts: dict[str, object]) -> None:
-        record = {"version": version("layervec"), "settings": self._settings.model_dump(mode="json"), **facts}
-        write_atomic(self.folder / RECORD, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+        settings = self._settings.model_dump(mode="json")
+        record = {"version": version("layervec"), "seal": ours.UNSEALED, "settings": settings, **facts}
+        self._write(RECORD, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
 
     def _keep_levels(self, levels: list[Raster]) -> None:
-        from layervec.image import premultiplied, save_png
+        from layervec.image import premultiplied
 
         self._pixels = premultiplied(levels[0])
         for i, level in enumerate(levels):
-            save_png(self.folder / "levels" / f"{i}.png", level.pixels)
+            self._write_png(f"levels/{i}.png", level.pixels)
 
     def _keep_objects(self, masks: list[Mask]) -> None:
-        from layervec.image import save_png
-
         for number, mask in enumerate(masks, start=1):
-            save_png(self.folder / "objects" / f"{mask.level}-{number:03}.png", mask.pixels.astype(np.float32))
+            self._write_png(f"objects/{mask.level}-{number:03}.png", mask.pixels.astype(np.float32))
 
     def _keep_cuts(self, tree: RegionTree) -> None:
-        from layervec.image import save_png, straight
+        from layervec.image import straight
         from layervec.tree import cut, paint_cut
 
         self._tree = tree
@@ -147,23 +176,22 @@ class WorkDir:
         regions = FIRST_CUT
         while regions <= self._settings.most_paths:
             nodes = cut(tree, regions)
-            save_png(self.folder / "cuts" / f"{regions}.png", straight(paint_cut(tree, nodes, self._pixels)))
+            self._write_png(f"cuts/{regions}.png", straight(paint_cut(tree, nodes, self._pixels)))
             if len(nodes) < regions:
                 break  # all leaves are shown; further cuts would be the same picture
             regions *= 2
 
     def _keep_arranged(self, arranged: Arranged) -> None:
-        from layervec.image import save_png
-
         assert self._tree is not None, "tree comes before arrange"
         labels, last = self._tree.labels, self._tree.last
         for rank, node in enumerate(arranged.nodes[:MOST_MASKS].tolist(), start=1):
             inside = (labels >= node) & (labels < last[node])
-            save_png(self.folder / "masks" / f"{rank:03}.png", inside.astype(np.float32))
+            self._write_png(f"masks/{rank:03}.png", inside.astype(np.float32))
         self._keep_stage(arranged.drawing, "arrange")
 
     def _keep_stage(self, drawing: Drawing, name: str) -> None:
         from layervec import svg
 
-        write_atomic(self.folder / "stages" / f"{self._stages:02}-{name}.svg", svg.write(drawing).encode())
+        text = svg.write(replace(drawing, metadata={**drawing.metadata, "seal": ours.UNSEALED}))
+        self._write(f"stages/{self._stages:02}-{name}.svg", text.encode())
         self._stages += 1

@@ -6,6 +6,8 @@ https://filesystem-spec.readthedocs.io
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import Any
 
 from layervec.errors import InputError
@@ -36,7 +38,9 @@ def read(address: str, most: int) -> bytes:
     """Return a file's bytes, `most` + 1 of them where it has more. Raises InputError where it cannot be read."""
     try:
         if not is_url(address):
-            with open(address, "rb") as file:
+            with open(address, "rb", opener=_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise InputError(f"{address} cannot be read: it is no file.")
                 return file.read(most + 1)
         system, place = filesystem(address)
         with system.open(place, "rb") as file:
@@ -45,6 +49,11 @@ def read(address: str, most: int) -> bytes:
         raise
     except Exception as error:  # drivers fail in ways of their own; open() over a null byte
         raise InputError(f"{address} cannot be read: {cause(error)}.") from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would keep us for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def cause(error: Exception) -> str:

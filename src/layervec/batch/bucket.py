@@ -40,16 +40,17 @@ class Bucket(Place):
     def has(self, name: str) -> bool:
         return bool(self._try(lambda: self._system.isfile(self._at(name)), name, "read"))
 
-    def head(self, name: str, size: int) -> bytes:
-        with suppress(Exception), self._system.open(self._at(name), "rb") as file:
-            return bytes(file.read(size))
-        return b""
+    def read(self, name: str) -> bytes:
+        return bytes(self._try(lambda: self._system.cat_file(self._at(name)), name, "read"))
 
     def stage(self, staged: str, name: str, data: bytes) -> None:
         self.write(name, data)
 
     def settle(self, staged: str, name: str) -> None:
         pass
+
+    def recover(self, staged: str, name: str) -> bool:
+        return True
 
     def write(self, name: str, data: bytes) -> None:
         def put() -> None:
@@ -91,6 +92,9 @@ class Bucket(Place):
         self._held.append(line)
         if len(self._held) >= PART_ROWS or time.monotonic() - self._last > PART_SECONDS:
             self._flush()
+
+    def sync(self) -> None:
+        self._flush()
 
     def close(self) -> None:
         self._flush()

@@ -11,7 +11,8 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from layervec.batch.place import HIDDEN, JOURNAL, LOCK, STAGING, OutputError, Place, Spot
 from layervec.errors import InputError
 from layervec.files import locked, reason, write_atomic
+from layervec.ours import objection
 
 
 class Folder(Place):
@@ -36,8 +38,10 @@ class Folder(Place):
     def blocked(self, name: str) -> str:
         target = self.root / name
         try:
-            if target.is_dir():
-                return f"{target} is a folder"
+            if why := _strange(target, stat.S_ISREG):
+                return why
+            if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.root)):
+                return f"{target.parent} leads out of {self.root}"
             for parent in target.parents:
                 if parent.exists() or parent == self.root:
                     return "" if parent.is_dir() else f"{parent} is no folder"
@@ -48,10 +52,11 @@ class Folder(Place):
     def has(self, name: str) -> bool:
         return (self.root / name).is_file()
 
-    def head(self, name: str, size: int) -> bytes:
-        with suppress(OSError), open(self.root / name, "rb") as file:
-            return file.read(size)
-        return b""
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise OutputError(f"{self.root / name} cannot be read: {reason(error)}.") from error
 
     def stage(self, staged: str, name: str, data: bytes) -> None:
         try:
@@ -74,6 +79,19 @@ class Folder(Place):
         except OSError as error:
             raise OutputError(f"{target} cannot be written: {reason(error)}.") from error
 
+    def recover(self, staged: str, name: str) -> bool:
+        source = self._hidden / STAGING / staged
+        with suppress(OSError, OutputError):
+            if not os.path.lexists(source):
+                return True
+            if _strange(source, stat.S_ISREG) or objection(source.read_bytes()) or self.blocked(name):
+                return False
+            if self.has(name) and objection(self.read(name)):
+                return False
+            self.settle(staged, name)
+            return True
+        return False
+
     def write(self, name: str, data: bytes) -> None:
         staged = f"{self._run}/{secrets.token_hex(8)}"
         self.stage(staged, name, data)
@@ -81,6 +99,7 @@ class Folder(Place):
 
     def open(self) -> list[bytes]:
         try:
+            self._refuse_strange()
             self._hidden.mkdir(parents=True, exist_ok=True)
             self._lock = open(self._hidden / LOCK, "ab")  # noqa: SIM115  held as long as the run
         except OSError as error:
@@ -93,6 +112,13 @@ class Folder(Place):
             return []
         except OSError as error:
             raise InputError(f"{self._journal_path} cannot be read: {reason(error)}.") from error
+
+    def _refuse_strange(self) -> None:
+        """Raise InputError where what we keep is not as we make it: links lead elsewhere, and pipes would keep us."""
+        folders, kept = (self._hidden, self._hidden / STAGING), (self._hidden / LOCK, self._journal_path)
+        for path in (*folders, *kept):
+            if why := _strange(path, stat.S_ISDIR if path in folders else stat.S_ISREG):
+                raise InputError(f"{why}, which no batch has made; name another output with -o.")
 
     def start(self, lines: list[bytes]) -> None:
         try:
@@ -116,6 +142,9 @@ class Folder(Place):
             self.settle(staged, name)
         self._under_way = False
 
+    def sync(self) -> None:
+        pass
+
     def close(self) -> None:
         if self._journal is not None:
             self._journal.close()
@@ -127,3 +156,14 @@ class Folder(Place):
     @property
     def _journal_path(self) -> Path:
         return self._hidden / f"{JOURNAL}.jsonl"
+
+
+def _strange(path: Path, kind: Callable[[int], bool]) -> str:
+    """Return why a path is not of a kind, such as `stat.S_ISREG`, itself and not through a link; "" if it may be."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if kind(mode):
+        return ""
+    return f"{path} is {'a link' if stat.S_ISLNK(mode) else 'a folder' if stat.S_ISDIR(mode) else 'no file'}"

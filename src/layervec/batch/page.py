@@ -11,6 +11,7 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 from layervec.batch.record import DRAWING, PAGE, Record
+from layervec.ours import UNSEALED
 
 NAME = "index.html"
 MOST_SHOWN = 2000  # drawings; a browser takes some seconds for so many, and the manifest has them all
@@ -35,6 +36,7 @@ def page(records: Sequence[Record], rows: int) -> str:
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f'<meta name="generator" content="layervec {escape(version("layervec"))}">\n'
+        f'<meta name="seal" content="{UNSEALED}">\n'
         f"<title>layervec batch</title>\n<style>{STYLE}</style>\n"
         f"<h1>{_counts(len(done), len(failed), rows)}</h1>\n{_failures(failed)}{_drawings(done)}</html>\n"
     )

@@ -10,6 +10,7 @@ more of an output than this.
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -19,6 +20,12 @@ from typing import Protocol
 from layervec.batch import address
 
 HIDDEN, STAGING, JOURNAL, LOCK = ".layervec", "staging", "journal", "lock"
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a row's file may have this name: a path inside the output, and not among what we keep there."""
+    parts = name.replace(os.sep, "/").split("/")
+    return "\0" not in name and {"", ".", ".."}.isdisjoint(parts) and parts[0].casefold() != HIDDEN
 
 
 class OutputError(Exception):
@@ -56,8 +63,8 @@ class Place(Protocol):
         """Tell whether there is a file of this name."""
         ...
 
-    def head(self, name: str, size: int) -> bytes:
-        """Return the first bytes of a file, b"" where it cannot be read."""
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file. Raises OutputError."""
         ...
 
     def stage(self, staged: str, name: str, data: bytes) -> None:
@@ -66,6 +73,12 @@ class Place(Protocol):
 
     def settle(self, staged: str, name: str) -> None:
         """Let a staged file take its name, or do nothing where it has done so before."""
+        ...
+
+    def recover(self, staged: str, name: str) -> bool:
+        """Let a file that a killed run has staged take its name, or do nothing where that was done; tell whether the
+        name is free of what must stay.
+        """
         ...
 
     def write(self, name: str, data: bytes) -> None:
@@ -82,6 +95,10 @@ class Place(Protocol):
 
     def commit(self, line: bytes, files: Sequence[tuple[str, str]]) -> None:
         """Add a line to the journal; then let its files (staged, name) take their names."""
+        ...
+
+    def sync(self) -> None:
+        """Write what was held back of the journal."""
         ...
 
     def close(self) -> None:

@@ -46,10 +46,9 @@ class Progress:
         self._ended += 1
         self._drawn += anew
         self._failed += record.status == "failed"
-        if self._lines:
+        told = record.status == "failed" and self._failed <= MOST_TOLD and not self._quiet
+        if self._lines or told:
             say(_line(record, anew), self._bar)
-        elif anew and record.status == "failed" and self._failed <= MOST_TOLD and not self._quiet:
-            say(f"failed: {record.reason}", self._bar)
         self._show()
 
     def _show(self) -> None:
@@ -76,7 +75,7 @@ class Progress:
 
 def _line(record: Record, anew: bool) -> str:
     if record.status == "failed":
-        return f"failed: {record.reason}"
+        return f"failed{'' if anew else ' before'}: {record.reason}"
     if not anew:
         return f"{record.output}: drawn before"
     return f"{record.output}: {record.shapes} shapes, {record.psnr:.1f} dB, {record.seconds:.1f} s"

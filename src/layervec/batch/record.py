@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from layervec.batch.place import is_name
 from layervec.errors import InputError
 from layervec.files import reason
 from layervec.settings import ROUTES, Settings
 
 Status = Literal["done", "failed"]
 HEADER = b'{"journal of": "layervec batch"}\n'  # the first line of every journal
+STAGED = re.compile(r"\d{20}-[0-9a-f]{8}/\d+")  # run and row, see place.spot
 DRAWING, PREVIEW, PAGE = ".svg", ".png", ".html"  # endings of what a row may leave
 
 
@@ -65,12 +68,31 @@ class Record:
 
     @classmethod
     def of_line(cls, line: bytes) -> Record | None:
-        """Return the record of a line, None where it is none: torn when a run was killed, or of another version."""
+        """Return the record of a line, None where it is none: torn when a run was killed, of another version, or a
+        stranger's, as a journal comes from anywhere like all input.
+        """
         try:
-            return cls.of_plain(json.loads(line))
-        except (ValueError, TypeError, KeyError):
+            found = cls.of_plain(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
+        return found if found._is_sound() else None
 
+    def _is_sound(self) -> bool:
+        """Tell whether the values are such as a batch writes, and lead to files of the output alone."""
+        texts, numbers = ([getattr(self, name) for name in names] for names in (TEXTS, NUMBERS))
+        return (
+            all(isinstance(text, str) for text in texts)
+            and all(number is None or type(number) in (int, float) for number in numbers)
+            and self.status in get_args(Status)
+            and all(kind in (DRAWING, PREVIEW, PAGE) for kind in self.kinds)
+            and is_name(self.output)
+            and (not self.kinds or STAGED.fullmatch(self.staged) is not None)
+            and (self.status == "failed" or None not in numbers)
+        )
+
+
+NUMBERS = ("seconds", "width", "height", "psnr", "ssim", "shapes", "nodes", "layers", "size")
+TEXTS = tuple(field.name for field in fields(Record) if field.name not in (*NUMBERS, "kinds"))
 
 # Of the manifest; the rest is the journal's own business.
 COLUMNS = tuple(field.name for field in fields(Record) if field.name not in ("kinds", "staged"))

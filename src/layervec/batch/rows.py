@@ -14,10 +14,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from layervec.batch import address
+from layervec.batch.place import HIDDEN, is_name
 from layervec.errors import InputError
 from layervec.files import reason
 from layervec.settings import Settings, checked, section_of
@@ -32,11 +34,15 @@ INSIDE = ("masks", "levels", "palette")  # settings that name files; in a list t
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One picture to draw. image: its path or URL. output: the drawing's place in the output, without an ending."""
+    """One picture to draw. image: its path or URL. output: the drawing's place in the output, without an ending.
+
+    refused: why it cannot be drawn, where that is known beforehand; `image` may then be a folder.
+    """
 
     image: str
     output: str
     settings: Settings
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,58 +54,103 @@ class _Found:
     settings: Settings
     where: str
     asked: bool = False  # the name is one that a list gives, without an ending
+    refused: str = ""  # as in `Row`
 
 
 def gather(source: str, out: str, base: Settings) -> list[Row]:
     """Return the rows of a folder, a pattern, a list or a picture, in a fixed order.
 
     out: the output, which is no input even where it lies inside. base: settings of all rows; a list's columns win.
-    Raises InputError where there is nothing to do, a list is wrong, or two rows would have one name.
+    Raises InputError where there is nothing to do, a list is wrong, or two rows of it would have one name.
     """
     found = _found(source, out, base)
     if not found:
         raise InputError(f"{source}: there are no pictures here ({', '.join(sorted(ENDINGS))}).")
-    return [Row(one.image, name, one.settings) for one, name in zip(found, _names(found), strict=True)]
+    names = _names(found, listed=_is_list(source))
+    refusals = _alike(found, names)
+    return [
+        Row(one.image, name, one.settings, one.refused or why)
+        for one, name, why in zip(found, names, refusals, strict=True)
+    ]
+
+
+def _is_list(source: str) -> bool:
+    return PurePosixPath(source).suffix.lower() in LISTS
 
 
 def _found(source: str, out: str, base: Settings) -> list[_Found]:
-    if PurePosixPath(source).suffix.lower() in LISTS:
+    if _is_list(source):
         return list(_listed(source, base))
-    pairs = _remote(source) if address.is_url(source) else _local(source, out)
-    return [_Found(image, name, base, image) for image, name in sorted(pairs, key=lambda pair: pair[1])]
+    found = _remote(source) if address.is_url(source) else _local(source, out)
+    return [
+        _Found(image, name, base, image, asked=bool(why), refused=why)
+        for image, name, why in sorted(found, key=lambda one: one[1])
+    ]
 
 
-def _local(source: str, out: str) -> Iterator[tuple[str, str]]:
-    """Yield (path, name) of the pictures of a folder or pattern, or of the one picture."""
+def _local(source: str, out: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, name, why it is refused or "") of the pictures of a folder or pattern, or of the one picture."""
+    output = os.path.realpath(out)
     if os.path.isdir(source):
-        output = os.path.realpath(out)
         if output == os.path.realpath(source):
             raise InputError(f"{out} is the folder of the pictures; name another output with -o.")
-        yield from ((path, Path(path).relative_to(source).as_posix()) for path in _walk(source, output))
+        yield from ((os.path.join(source, name), name, why) for name, why in _walk(source, output))
     elif os.path.lexists(source):
-        yield source, os.path.basename(source)
+        yield source, os.path.basename(source), ""
     elif glob.has_magic(source):
         root = _fixed(source)
-        for path in glob.iglob(source, recursive=True):
-            if _is_picture(path) and not os.path.isdir(path):
-                yield path, os.path.relpath(path, root or ".").replace(os.sep, "/")
+        yield from ((os.path.join(root, name), name, why) for name, why in _matching(source, root, output))
     else:
         raise InputError(f"{source} cannot be read: there is no such folder, file or pattern.")
 
 
-def _walk(folder: str, output: str) -> Iterator[str]:
-    """Yield the pictures in and below a folder, without hidden ones and without the output."""
+def _walk(folder: str, output: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, why it is refused or "") of the pictures in and below a folder, and of folders that cannot be read.
 
-    def refuse(error: OSError) -> None:
-        raise InputError(f"{error.filename} cannot be read: {reason(error)}.") from error
+    Without what is hidden, the output, outputs of other batches, and what links to folders lead to, which may be a
+    circle. Raises InputError where the folder itself cannot be read.
+    """
+    unread: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=unread.append):
+        folders[:] = [name for name in folders if not _is_skipped(os.path.join(place, name), output)]
+        found = [os.path.join(place, name) for name in files if _is_picture(name)]
+        yield from ((Path(path).relative_to(folder).as_posix(), "") for path in found)
+    for error in unread:
+        why = f"{error.filename} cannot be read: {reason(error)}."
+        if os.path.normpath(error.filename) == os.path.normpath(folder):
+            raise InputError(why) from error
+        yield f"{Path(error.filename).relative_to(folder).as_posix()}/*", why
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(place, name)) != output
-        ]
-        yield from (os.path.join(place, name) for name in files if _is_picture(name))
+
+def _is_skipped(folder: str, output: str) -> bool:
+    return (
+        os.path.basename(folder).startswith(".")
+        or os.path.realpath(folder) == output
+        or os.path.lexists(os.path.join(folder, HIDDEN))
+    )
+
+
+def _matching(pattern: str, root: str, output: str) -> Iterator[tuple[str, str]]:
+    """Yield what `_walk` does for a pattern, whose fixed beginning is `root`."""
+    wanted = PurePosixPath(pattern.replace(os.sep, "/")).parts[len(PurePosixPath(root.replace(os.sep, "/")).parts) :]
+    if "**" in wanted:
+        for name, why in _walk(root or ".", output):
+            if why or _matches(name.split("/"), wanted):
+                yield name, why
+        return
+    for path in glob.iglob(pattern):
+        inside = Path(os.path.realpath(path)).is_relative_to(output)
+        if _is_picture(path) and not os.path.isdir(path) and not inside:
+            yield os.path.relpath(path, root or ".").replace(os.sep, "/"), ""
+
+
+def _matches(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Tell whether a path matches a pattern, part by part; `**` stands for any number of folders."""
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return any(_matches(parts[skipped:], wanted[1:]) for skipped in range(len(parts) + 1)) or wanted[1:] == ()
+    return bool(parts) and fnmatch(parts[0], wanted[0]) and _matches(parts[1:], wanted[1:])
 
 
 def _fixed(pattern: str) -> str:
@@ -113,18 +164,18 @@ def _fixed(pattern: str) -> str:
     return os.path.join(*fixed) if fixed else ""
 
 
-def _remote(source: str) -> Iterator[tuple[str, str]]:
-    """Yield (URL, name) of what lies at a URL: a folder, a pattern or one picture."""
+def _remote(source: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (URL, name, "") of what lies at a URL: a folder, a pattern or one picture."""
     system, place = address.filesystem(source)
     try:
         magic = glob.has_magic(place)
         root = _fixed(place) if magic else place.rstrip("/")
         if not magic and system.isfile(place):
-            yield source, PurePosixPath(place).name
+            yield source, PurePosixPath(place).name, ""
             return
         for path in system.glob(place) if magic else system.find(place):
             if _is_picture(path):
-                yield system.unstrip_protocol(path), PurePosixPath(path).relative_to(root).as_posix()
+                yield system.unstrip_protocol(path), PurePosixPath(path).relative_to(root).as_posix(), ""
     except Exception as error:  # drivers fail in ways of their own
         raise InputError(f"{source} cannot be read: {address.cause(error)}.") from error
 
@@ -168,7 +219,7 @@ def _mirrored(name: str, where: str) -> str:
     scheme = name.find("://")
     path = PurePosixPath((name[scheme + 3 :] if scheme >= 0 else name).replace(os.sep, "/"))
     parts = [part for part in path.parts if part != path.anchor]
-    if ".." in parts or not parts:
+    if not is_name("/".join(parts)):
         raise InputError(f"{where}: {name} has no place in the output; give one in a column '{OUTPUT}'.")
     return "/".join(parts)
 
@@ -237,10 +288,11 @@ def _parquet(source: str, data: bytes) -> tuple[Sequence[str], list[dict[str, An
 # Names
 
 
-def _names(found: list[_Found]) -> list[str]:
+def _names(found: list[_Found], *, listed: bool) -> list[str]:
     """Return the drawings' names: the pictures' without ending, with it where two would be the same.
 
-    Raises InputError where two are the same even so. Names that differ in case only are the same to some disks.
+    Raises InputError where two of a list are the same even so. Names that differ in case only are the same to some
+    disks.
     """
     whole = [one.name for one in found]
     names = [one.name if one.asked else _stem(one.name) for one in found]
@@ -248,10 +300,22 @@ def _names(found: list[_Found]) -> list[str]:
         kept = [
             whole[i] if names[i].casefold() in clashing and not found[i].asked else names[i] for i in range(len(names))
         ]
-        if kept == names:
+        if kept == names and listed:
             _refuse(found, names, clashing)
+        if kept == names:
+            return names
         names = kept
     return names
+
+
+def _alike(found: list[_Found], names: list[str]) -> list[str]:
+    """Return why a name cannot be had, or "", of each: another one came first that differs in case alone."""
+    first: dict[str, str] = {}
+    owners = [first.setdefault(name.casefold(), one.image) for one, name in zip(found, names, strict=True)]
+    return [
+        "" if owner is one.image else f"{one.image} and {owner} would be drawn to names that differ in case alone."
+        for one, owner in zip(found, owners, strict=True)
+    ]
 
 
 def _clashing(names: list[str]) -> set[str]:

@@ -20,7 +20,7 @@ from layervec.batch import address, record
 from layervec.batch.place import Place
 from layervec.batch.record import DRAWING, PAGE, PREVIEW, Record
 from layervec.errors import InputError
-from layervec.ours import HEAD_BYTES, MARK, PAGE_MARK, marked
+from layervec.ours import objection, sealed
 from layervec.settings import Settings, checked
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ class Task:
 
     number: of the row, from 0. settings: those that were chosen. kinds: endings of the files that are wanted.
     known: the key for which the row has ended before, "" for none; then `kinds_known` are the files it left.
-    ours: the output holds files of this name that an earlier run has drawn.
     """
 
     number: int
@@ -47,7 +46,6 @@ class Task:
     kinds: tuple[str, ...]
     known: str = ""
     kinds_known: tuple[str, ...] = ()
-    ours: bool = False
 
     def plain(self) -> dict[str, Any]:
         """Return the task as JSON data."""
@@ -106,15 +104,8 @@ def _check_names(task: Task, place: Place) -> None:
         name = task.output + kind
         if why := place.blocked(name):
             raise InputError(f"{why}, so {name} cannot be written.")
-        if not task.ours and place.has(name) and not _is_ours(task, kind, place):
-            raise InputError(f"{name} exists in the output and was not made by layervec.")
-
-
-def _is_ours(task: Task, kind: str, place: Place) -> bool:
-    """Tell whether a file that exists is ours; a preview is if its drawing is."""
-    if kind == PREVIEW:
-        return place.has(task.output + DRAWING) and _is_ours(task, DRAWING, place)
-    return marked(place.head(task.output + kind, HEAD_BYTES), PAGE_MARK if kind == PAGE else MARK)
+        if place.has(name) and (why := objection(place.read(name))):
+            raise InputError(f"{name} exists in the output and {why}, so it is kept.")
 
 
 def _drawn(task: Task, data: bytes, settings: Settings, threads: int | None) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -135,7 +126,7 @@ def _drawn(task: Task, data: bytes, settings: Settings, threads: int | None) -> 
         result = vectorize(file, settings, threads=threads, on_event=on_event)
         files = {DRAWING: result.svg.encode()}
         if PREVIEW in task.kinds:
-            files[PREVIEW] = preview(result)
+            files[PREVIEW] = sealed(preview(result))
         if PAGE in task.kinds:
             files[PAGE] = kept.page(result, fitted[0])
     return files, _figures(result, fitted[0])
