@@ -215,7 +215,7 @@ def test_wrong_content_type_is_refused(run, kind):
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"<html><script>alert(1)</script>", squares()[:40], bytes(1000)])
 def test_what_is_no_picture_is_refused(run, data):
-    refused(run, data, 422, "is not an intact picture")
+    refused(run, data, 422, "is not an intact PNG")
 
 
 def test_a_picture_cut_off_is_told_of_when_it_is_drawn(run):

@@ -262,7 +262,9 @@ def changed(data: bytes, tag: str, value: int) -> bytes:
 )
 @pytest.mark.parametrize("kind", [None, "deflate"])
 def test_headers_that_lie_are_refused(tag: str, value: int, kind: str | None, tmp_path: Path, capsys: Any) -> None:
-    data = written(stored(ramps(3), "f4"), "rgb", compression="deflate" if tag == "Predictor" else kind, rowsperstrip=20)
+    data = written(
+        stored(ramps(3), "f4"), "rgb", compression="deflate" if tag == "Predictor" else kind, rowsperstrip=20
+    )
     if tag == "Predictor":
         data = written(stored(ramps(3), "u2"), "rgb", compression="deflate", predictor=2)
     bad = changed(data, tag, value)

@@ -34,7 +34,7 @@ MAX_PIXELS = 178_956_970  # twice Pillow's MAX_IMAGE_PIXELS: where its own guard
 BAND_PIXELS = 1 << 20  # decoded pixels turned to floats at a time: 16 MiB, however big the picture
 SAME_PROFILE = 2  # of 255: a profile that moves no colour further is sRGB, give or take rounding
 BRIGHT_FLOAT = 16.0  # floats up to this, if not all are whole, run from 0 to 1, with highlights above it
-MOST_NEGATIVE = 0.1  # of white, below black: sharpening leaves less; measurements have more
+MOST_NEGATIVE = 0.1  # of the brightest float, below black: sharpening leaves less; measurements have more
 ORIENTATION = 0x0112  # EXIF tag; 1 upright .. 8, 5 and above lie on their side
 
 _GREY_MODES = ("1", "L", "LA", "La")
@@ -50,22 +50,26 @@ def open_image(data: bytes, name: str) -> Image | Tiff:
     name: for messages. Raises InputError if the format is unknown, or the picture is damaged, cut off or larger than
     MAX_PIXELS, which is found before decoding; of a TIFF, damage to pixels is found by `bands`.
     """
-    from PIL import Image, UnidentifiedImageError
-
     with _guard(name):
         described = tiff.described(data, name)
     if described is not None:
         check_size(described.width, described.height, name)
         return described
+    return finish(_opened(data, name), name)
+
+
+def _opened(data: bytes, name: str) -> Image:
+    """Return a picture of which Pillow has read the header only. Raises InputError as above."""
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with _guard(name):
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=FORMATS)
     except InputError as error:
         if isinstance(error.__cause__, UnidentifiedImageError):
             known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
             raise InputError(f"{name} is not an intact {known} picture.") from error.__cause__
         raise
-    return finish(image, name)
 
 
 def finish(image: Image, name: str) -> Image:
@@ -87,17 +91,16 @@ def check_size(width: int, height: int, name: str) -> None:
 
 def upright_size(data: bytes, name: str) -> tuple[int, int]:
     """Return width and height that a file's picture has upright, without decoding it. Raises as `open_image` does."""
-    from PIL import Image
-
-    with _guard(name):
-        if data.startswith(tiff.MAGICS):  # Pillow turns TIFFs at some point of its own, depending on its version
+    if data.startswith(tiff.MAGICS):  # Pillow turns TIFFs at some point of its own, depending on its version
+        with _guard(name):
+            tiff.described(data, name)
             width, height = tiff.upright_size(data)
-        else:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-                # In a PNG, looking for what does not stand before the pixels would decode them.
-                if (image.format != "PNG" or "exif" in image.info) and orientation(image) >= 5:
-                    width, height = height, width
+    else:
+        image = _opened(data, name)
+        width, height = image.size
+        # In a PNG, looking for what does not stand before the pixels would decode them.
+        if (image.format != "PNG" or "exif" in image.info) and orientation(image) >= 5:
+            width, height = height, width
     check_size(width, height, name)
     return width, height
 
@@ -196,7 +199,8 @@ def _guessed_white(low: float, high: float, most: float | None, name: str) -> fl
         steps = [*(step for step in (255.0, 65535.0) if step < most), most]
     step = next((step for step in steps if high <= step), None)
     white = 1.0 if step == BRIGHT_FLOAT else step
-    if white is None or low < -MOST_NEGATIVE * white:
+    least = 0.0 if most is not None else -MOST_NEGATIVE * max(high, 1.0)
+    if white is None or low < least:
         raise InputError(f"{name} has pixels from {low:g} to {high:g}, which are no brightness of a picture.")
     return white
 

@@ -26,6 +26,8 @@ from layervec.types import Float32, Int64, Raster
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from layervec.tiff import Tiff
+
 Source: TypeAlias = "str | os.PathLike[str] | bytes | File | Image | NDArray[Any]"
 MAX_BYTES = 1 << 30  # largest file that is read; a raw picture of decode.MAX_PIXELS in RGB has half of that
 RANGE_SLACK = 1e-4  # how far floats may leave 0..1 before they are refused; rounding errors stay below
@@ -84,6 +86,7 @@ def open_picture(source: Source, longest: int | None = None) -> Picture:
         tally = _Tally(width, height)
         pixels = _gather(tally.watched(_array_bands(source)), width, height, longest)
         return Picture(Raster(pixels), width, height, source_hash(source), tally.colours())
+    image: Image | Tiff
     if _is_pillow(source):
         image, sha256 = decode.finish(source, name), source_hash(source)
     else:
