@@ -35,6 +35,7 @@ BAND_PIXELS = 1 << 20  # decoded pixels turned to floats at a time: 16 MiB, howe
 SAME_PROFILE = 2  # of 255: a profile that moves no colour further is sRGB, give or take rounding
 BRIGHT_FLOAT = 16.0  # floats up to this, if not all are whole, run from 0 to 1, with highlights above it
 MOST_NEGATIVE = 0.1  # of the brightest float, below black: sharpening leaves less; measurements have more
+PNG_DEPTH = 24  # where a PNG says how many bits a channel has: its first chunk must be the header
 ORIENTATION = 0x0112  # EXIF tag; 1 upright .. 8, 5 and above lie on their side
 
 _GREY_MODES = ("1", "L", "LA", "La")
@@ -55,7 +56,10 @@ def open_image(data: bytes, name: str) -> Image | Tiff:
     if described is not None:
         check_size(described.width, described.height, name)
         return described
-    return finish(_opened(data, name), name)
+    image = finish(_opened(data, name), name)
+    if image.format == "PNG":
+        _scale_key(image, data)
+    return image
 
 
 def _opened(data: bytes, name: str) -> Image:
@@ -70,6 +74,19 @@ def _opened(data: bytes, name: str) -> Image:
             known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
             raise InputError(f"{name} is not an intact {known} picture.") from error.__cause__
         raise
+
+
+def _scale_key(image: Image, data: bytes) -> None:
+    """Bring the one see-through colour of a PNG to the 8 bits that Pillow brings its pixels to.
+
+    It leaves the colour as stored. Of 16 bits a channel, the lower 8 are lost, for pixels as well.
+    """
+    depth, key = data[PNG_DEPTH], image.info.get("transparency")
+    if image.mode == "L" and isinstance(key, int) and depth in (2, 4):
+        most = 2**depth - 1
+        image.info["transparency"] = (key & most) * 255 // most
+    elif image.mode == "RGB" and isinstance(key, tuple) and depth == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 def finish(image: Image, name: str) -> Image:
