@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from batches import DRAFT, draw
+from PIL import Image
 
 from layervec import pipeline
 from layervec.batch import place
+from layervec.batch.manifest import manifest
 from layervec.batch.record import Record
 from layervec.batch.work import Task, work
 from layervec.models import kept
@@ -44,6 +49,17 @@ def test_models_are_loaded_once_where_they_are_kept(monkeypatch):
     kept.keep()
     assert kept.loaded("a", load) is first
     assert len(loads) == 4
+
+
+def test_what_could_not_be_done_is_noted(tmp_path, ready):
+    path = tmp_path / "grain.png"
+    grain = np.random.default_rng(3).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    Image.fromarray(grain).save(path)
+    asked = replace(task(path), settings={**SETTINGS, "drop_background": True})
+    record = work(asked, *ready, 1, lambda known: None)
+    assert (record.status, record.reason) == ("done", "")
+    assert record.note == f"{path} has no plain background all round, so nothing was dropped."
+    assert record.note in manifest([record], "csv").decode()
 
 
 def test_what_is_our_fault_is_a_reason_too(tmp_path, ready, monkeypatch):
