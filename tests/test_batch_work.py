@@ -90,7 +90,16 @@ def test_a_known_row_is_left_alone_while_its_files_are_there(tmp_path, ready):
 def test_records_and_tasks_survive_being_text():
     record = Record("i\udcff.png", "i", "failed", 'a "reason"', psnr=float("inf"), kinds=(".svg",))
     assert Record.of_line(record.line()) == record
-    for torn in (b"", b"{}", b'{"image": "a"', b"[]", b"null", b'{"kinds": []}', b'{"kinds": [], "colour": 1}'):
+    for torn in (
+        b"",
+        b"{}",
+        b'{"image": "a"',
+        b"[]",
+        b"null",
+        b'{"kinds": []}',
+        b'{"kinds": [], "colour": 1}',
+        b"[" * 200_000,
+    ):
         assert Record.of_line(torn) is None
     known = Task(3, "a.png", "a", {"paths": 4}, (".svg", ".png"), "key", (".svg",), True)
     assert Task.of_plain(known.plain()) == known

@@ -69,7 +69,7 @@ class Record:
         """Return the record of a line, None where it is none: torn when a run was killed, or of another version."""
         try:
             return cls.of_plain(json.loads(line))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
 
