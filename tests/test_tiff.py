@@ -309,3 +309,12 @@ def test_what_can_only_be_unpacked_at_once_has_a_bound(monkeypatch: pytest.Monke
 def test_pictures_of_a_pixel_or_a_line(size: tuple[int, int], dtype: str) -> None:
     samples = np.full((*size, 3), WHITE[dtype], dtype)
     assert (load(written(samples, "rgb")).pixels == 1).all()
+
+
+@pytest.mark.parametrize(
+    "data", [b"II*\0", b"II*\0\xff\xff\xff\xff" + bytes(40), b"MM\0*" + bytes(60), b"MM\0+" + bytes(60)]
+)
+def test_what_only_begins_like_a_tiff_is_refused(data: bytes) -> None:
+    refusal(data, "not an intact")
+    with pytest.raises(InputError):
+        decode.upright_size(data, "bad.tif")

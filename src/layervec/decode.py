@@ -108,7 +108,7 @@ def check_size(width: int, height: int, name: str) -> None:
 
 def upright_size(data: bytes, name: str) -> tuple[int, int]:
     """Return width and height that a file's picture has upright, without decoding it. Raises as `open_image` does."""
-    if data.startswith(tiff.MAGICS):  # Pillow turns TIFFs at some point of its own, depending on its version
+    if tiff.is_tiff(data):  # Pillow turns TIFFs at some point of its own, depending on its version
         with _guard(name):
             tiff.described(data, name)
             width, height = tiff.upright_size(data)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0")  # the last: BigTIFF, which Pillow knows in this order of bytes only
+LEAST_BYTES = 16  # the header of a BigTIFF, which no smaller TIFF of pixels comes close to
 BIG = b"II+\0"
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266  # tags
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_ROWS, STRIP_COUNTS, PLANAR = 273, 274, 277, 278, 279, 284
@@ -172,7 +173,7 @@ def described(data: bytes, name: str) -> Tiff | None:
 
     Raises InputError where its samples are of a kind that cannot be read right at all. Its size is not checked.
     """
-    if not data.startswith(MAGICS):
+    if not is_tiff(data):
         return None
     tags = directory(data)
     bits, kind = _depth(tags, name)
@@ -187,6 +188,11 @@ def described(data: bytes, name: str) -> Tiff | None:
     if bits not in DEPTHS[kind] or _number(tags, FILL_ORDER, 1) != 1:
         raise InputError(f"{name} cannot be decoded: its samples of {bits} bits are stored in a way that is not known.")
     return _tiff(data, name, tags, np.dtype(f"{'<' if data[:1] == b'I' else '>'}{kind}{bits // 8}"))
+
+
+def is_tiff(data: bytes) -> bool:
+    """Tell whether data starts as a TIFF does of which the directory can be looked for."""
+    return data.startswith(MAGICS) and len(data) >= LEAST_BYTES
 
 
 def directory(data: bytes) -> ImageFileDirectory_v2:
