@@ -57,9 +57,7 @@ def open_image(data: bytes, name: str) -> Image | Tiff:
         check_size(described.width, described.height, name)
         return described
     image = finish(_opened(data, name), name)
-    if image.format == "PNG":
-        _scale_key(image, data)
-    return image
+    return _with_key_scaled(image, data) if image.format == "PNG" else image
 
 
 def _opened(data: bytes, name: str) -> Image:
@@ -76,17 +74,23 @@ def _opened(data: bytes, name: str) -> Image:
         raise
 
 
-def _scale_key(image: Image, data: bytes) -> None:
-    """Bring the one see-through colour of a PNG to the 8 bits that Pillow brings its pixels to.
+def _with_key_scaled(image: Image, data: bytes) -> Image:
+    """Return a PNG's image after bringing the one see-through colour of a PNG to the 8 bits that Pillow brings its pixels to.
 
     It leaves the colour as stored. Of 16 bits a channel, the lower 8 are lost, for pixels as well.
     """
     depth, key = data[PNG_DEPTH], image.info.get("transparency")
-    if image.mode == "L" and isinstance(key, int) and depth in (2, 4):
+    if image.mode in ("1", "L") and isinstance(key, int) and depth in (1, 2, 4):
+        if image.mode == "1":  # what a key means in this mode depends on Pillow's version
+            info = image.info
+            info.pop("transparency")
+            image = image.convert("L")
+            image.info.update(info)
         most = 2**depth - 1
         image.info["transparency"] = (key & most) * 255 // most
     elif image.mode == "RGB" and isinstance(key, tuple) and depth == 16:
         image.info["transparency"] = tuple(value >> 8 for value in key)
+    return image
 
 
 def finish(image: Image, name: str) -> Image:
