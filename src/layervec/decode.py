@@ -75,9 +75,9 @@ def _opened(data: bytes, name: str) -> Image:
 
 
 def _with_key_scaled(image: Image, data: bytes) -> Image:
-    """Return a PNG's image after bringing the one see-through colour of a PNG to the 8 bits that Pillow brings its pixels to.
+    """Return a PNG's image with its one see-through colour in the 8 bits that Pillow brings pixels to.
 
-    It leaves the colour as stored. Of 16 bits a channel, the lower 8 are lost, for pixels as well.
+    Pillow leaves that colour as stored. Of 16 bits a channel, the lower 8 are lost, for pixels as well.
     """
     depth, key = data[PNG_DEPTH], image.info.get("transparency")
     if image.mode in ("1", "L") and isinstance(key, int) and depth in (1, 2, 4):
