@@ -183,7 +183,8 @@ def described(data: bytes, name: str) -> Tiff | None:
         if kind != "u" or bits > 8:
             raise InputError(f"{name} cannot be decoded: TIFFs of its kind are read with at most 8 bits a sample.")
         return None
-    if bits == 8 and kind == "u" and planes != SEPARATE:
+    plain = _number(tags, SAMPLES, 1) == COLOURS[photometric]  # of the rest, versions of Pillow know different kinds
+    if bits == 8 and kind == "u" and planes != SEPARATE and plain:
         return None
     if bits not in DEPTHS[kind] or _number(tags, FILL_ORDER, 1) != 1:
         raise InputError(f"{name} cannot be decoded: its samples of {bits} bits are stored in a way that is not known.")
