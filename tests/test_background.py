@@ -94,3 +94,31 @@ def test_a_palette_and_a_dropped_background_go_together():
     assert 'fill="#ff0000"' in svg
     assert 'fill="#0000ff"' in svg
     assert 'fill="#ffffff"' not in svg
+
+
+@pytest.mark.parametrize("size", [(800, 600), (777, 513), (1023, 700)])
+def test_backgrounds_of_pictures_that_are_shrunk_are_dropped(size):
+    picture = np.full((size[1], size[0], 3), 245, np.uint8)
+    picture[150:400, 200:500] = (200, 40, 30)
+    found = []
+    result = vectorize(
+        picture,
+        Settings(paths=4, quality="draft", drop_background=True),
+        on_event=lambda event: found.append(event.value) if event.stage == "load" else None,
+    )
+    alpha = found[-1].raster.pixels[..., 3]
+    assert (alpha[0] == 0).all()
+    assert alpha.max() == 1
+    assert result.notes == ()
+
+
+def test_what_could_not_be_dropped_is_told():
+    rng = np.random.default_rng(5)
+    grain = rng.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    clear = np.full((40, 50, 4), 255, np.uint8)
+    clear[5:20, 5:20] = (200, 0, 0, 255)
+    clear[30, 30, 3] = 0
+    settings = Settings(paths=4, quality="draft", drop_background=True)
+    assert vectorize(grain, settings).notes == ("The array has no plain background all round, so nothing was dropped.",)
+    told = "The array is transparent in places already, so no background was dropped."
+    assert vectorize(clear, settings).notes == (told,)

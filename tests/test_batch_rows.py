@@ -156,6 +156,7 @@ def test_list_gives_settings_and_names_by_row(tmp_path):
         (("image,sam.side", "a.png,3"), "no setting for the column 'sam.side'"),
         (("image,paths", "a.png,3", "b.png,none"), "row 2: 'paths'"),
         (("image,paths", ",3"), "row 1: there is no image"),
+        (("image,sds.steps", "a.png," + "[" * 100_000), "row 1: 'sds.steps'"),
         (("image", "../a.png"), "has no place in the output"),
         (("image,output", "a.png,../b"), "has no place in the output"),
         (("image,output", "a.png,a\0b"), "row 1: .* has no place in the output"),

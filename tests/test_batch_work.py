@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from batches import DRAFT, draw
+from PIL import Image
 
 from layervec import pipeline
 from layervec.batch import place
+from layervec.batch.manifest import manifest
 from layervec.batch.record import NUMBERS, Record
 from layervec.batch.work import Task, work
 from layervec.models import kept
@@ -49,6 +53,17 @@ def test_models_are_loaded_once_where_they_are_kept(monkeypatch):
     assert len(loads) == 4
 
 
+def test_what_could_not_be_done_is_noted(tmp_path, ready):
+    path = tmp_path / "grain.png"
+    grain = np.random.default_rng(3).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    Image.fromarray(grain).save(path)
+    asked = replace(task(path), settings={**SETTINGS, "drop_background": True})
+    record = work(asked, *ready, 1, lambda known: None)
+    assert (record.status, record.reason) == ("done", "")
+    assert record.note == f"{path} has no plain background all round, so nothing was dropped."
+    assert record.note in manifest([record], "csv").decode()
+
+
 def test_what_is_our_fault_is_a_reason_too(tmp_path, ready, monkeypatch):
     def broken(*args, **more):
         raise ZeroDivisionError("by\nzero")
@@ -77,7 +92,16 @@ def test_a_known_row_is_left_alone_while_its_files_are_there(tmp_path, ready):
 def test_records_and_tasks_survive_being_text():
     record = Record("i\udcff.png", "i", "failed", 'a "reason"', psnr=float("inf"), kinds=(".svg",), staged=STAGED)
     assert Record.of_line(record.line()) == record
-    for torn in (b"", b"{}", b'{"image": "a"', b"[]", b"null", b'{"kinds": []}', b'{"kinds": [], "colour": 1}'):
+    for torn in (
+        b"",
+        b"{}",
+        b'{"image": "a"',
+        b"[]",
+        b"null",
+        b'{"kinds": []}',
+        b'{"kinds": [], "colour": 1}',
+        b"[" * 200_000,
+    ):
         assert Record.of_line(torn) is None
     known = Task(3, "a.png", "a", {"paths": 4}, (".svg", ".png"), "key", (".svg",))
     assert Task.of_plain(known.plain()) == known

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
+import subprocess
+import sys
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from layervec import InputError, Settings, cli, folders, svg, vectorize
 from layervec.image import save_png
@@ -107,6 +112,38 @@ def test_work_folder_keeps_the_masks(scene):
     assert [path.name for path in sorted((scene / "work" / "objects").iterdir())] == ["0-001.png", "0-002.png"]
 
 
+def test_large_masks_and_levels_need_little_memory(tmp_path):
+    pytest.importorskip("resource")
+    large = np.zeros((6000, 6000), np.uint8)
+    large[1000:3000, 2000:4000] = 255
+    Image.fromarray(large).save(tmp_path / "1.png", compress_level=1)
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "import cv2, numpy as np, PIL.ImageCms\n"
+        "from layervec import folders\n"
+        "from layervec.types import Raster\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "mask, = folders.masks(Path(sys.argv[1]), 60, 60, (6000, 6000))\n"
+        "assert mask.pixels.sum() == 400 and mask.pixels[10:30, 20:40].all()\n"
+        "folders.levels(Path(sys.argv[1]), Raster(np.ones((60, 60, 4), np.float32)), (6000, 6000))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    mebibytes = int(run.stdout) * (1 if sys.platform == "darwin" else 1024) / 2**20
+    assert mebibytes < 250, f"{mebibytes:.0f} MiB"  # 549 would be floats
+
+
+@pytest.mark.parametrize("read", ["masks", "levels"])
+def test_more_than_fits_into_memory_is_refused_unread(read, tmp_path, monkeypatch):
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(b"not looked at")
+    monkeypatch.setattr(folders, "MOST_BYTES", 2 * SIZE[0] * SIZE[1])
+    asked = (SIZE[1], SIZE[0]) if read == "masks" else (Raster(np.ones((*SIZE, 4), np.float32)),)
+    with pytest.raises(InputError, match=r"has 3 PNG files, more than fit .* a smaller --size"):
+        getattr(folders, read)(tmp_path, *asked)
+
+
 def wrong_size(folder):
     save_png(folder / "3.png", np.ones((30, 30), np.float32))
     return "3.png: the mask has 30 x 30 pixels, which does not fit a picture of 64 x 48"
@@ -134,6 +171,23 @@ def bad_json(folder):
     return "labels.json is not JSON"
 
 
+def deep_json(folder):
+    (folder / "labels.json").write_text("[" * 200_000 + "]" * 200_000)
+    return "labels.json is nested too deeply"
+
+
+def endless_json(folder):
+    (folder / "labels.json").write_text(json.dumps({"1.png": "a" * folders.MOST_LABELS}))
+    return "labels.json has more than 4 MiB"
+
+
+def bomb(folder):
+    data = (folder / "1.png").read_bytes()
+    header = data[12:16] + struct.pack(">II", 60_000, 60_000) + data[24:29]
+    (folder / "1.png").write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
+    return "1.png is too large"
+
+
 def bad_labels(folder):
     (folder / "labels.json").write_text('{"1.png": 3}')
     return "labels.json should hold one object of file names and labels"
@@ -145,7 +199,9 @@ def unknown_label(folder):
 
 
 @pytest.mark.parametrize(
-    "spoil", [wrong_size, no_masks, no_folder, broken, bad_json, bad_labels, unknown_label], ids=lambda f: f.__name__
+    "spoil",
+    [wrong_size, no_masks, no_folder, broken, bad_json, deep_json, endless_json, bomb, bad_labels, unknown_label],
+    ids=lambda f: f.__name__,
 )
 def test_folders_that_will_not_do_get_one_sentence(scene, spoil, capsys):
     sentence = spoil(scene / "masks")

@@ -164,6 +164,22 @@ def test_grey_of_16_bits_keeps_its_precision() -> None:
     assert keyed.pixels[0, :, 3].tolist() == [1.0, 1.0, 1.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_one_see_through_grey_of_few_bits(depth: int) -> None:
+    values = np.arange(min(2**depth, 16), dtype=np.uint8)
+    row = np.packbits(np.unpackbits(values[:, None], axis=1)[:, -depth:].ravel()).tobytes()
+    for key in values.tolist():
+        pixels = load(raw_png(len(values), 1, depth, 0, b"\0" + row, extra=struct.pack(">H", key))).pixels
+        np.testing.assert_array_equal(pixels[0, :, 3], values != key)
+        np.testing.assert_allclose(pixels[0, :, 0], values / (2**depth - 1), atol=1e-6)
+
+
+def test_one_see_through_colour_of_16_bits() -> None:
+    values = np.array([[256, 512, 768], [9, 9, 9], [256, 512, 1024]])
+    data = raw_png(3, 1, 16, 2, b"\0" + values.astype(">u2").tobytes(), extra=struct.pack(">3H", *values[0]))
+    assert load(data).pixels[0, :, 3].tolist() == [0.0, 1.0, 1.0]
+
+
 @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
 def test_colour_of_16_bits_is_scaled(colour: int, channels: int) -> None:
     values = RNG.integers(0, 65536, (1, 6, channels))
@@ -190,6 +206,36 @@ def test_first_frame_of_a_film() -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert (rgba(data)[..., :3] == (255, 0, 0)).all()
+
+
+# Alpha after scaling
+
+
+@pytest.mark.parametrize("source", [(800, 600), (777, 513), (513, 1), (1, 700), (2000, 37)])
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_what_is_opaque_or_clear_stays_so_exactly_in_every_size(source: tuple[int, int], alpha: int) -> None:
+    image = gradient(*source) if min(source) > 1 else Image.new("RGB", source, "teal")
+    image.putalpha(alpha)
+    raster = load(image)
+    found = [open_picture(image, longest=longest).raster for longest in (512, 300, 97, 1)]
+    found += [resize(raster, *size) for size in ((333, 222), (source[0] + 7, 5), (3, source[1] + 9), (1000, 900))]
+    for scaled in found:
+        assert (scaled.pixels[..., 3] == alpha / 255).all()
+        assert scaled.opaque == (alpha == 255)
+
+
+def test_half_clear_pictures_keep_both_halves_exactly() -> None:
+    pixels = np.full((600, 800, 4), 255, np.uint8)
+    pixels[:, :400, 3] = 0
+    alpha = open_picture(pixels, longest=512).raster.pixels[..., 3]
+    assert (alpha[:, :255] == 0).all()
+    assert (alpha[:, 257:] == 1).all()
+
+
+def test_hardly_visible_alpha_is_not_lost() -> None:
+    pixels = np.full((1024, 1024, 2), 65535, np.uint16)
+    pixels[..., 1] = 2
+    assert open_picture(pixels, longest=512).raster.pixels[..., 3].min() > 0
 
 
 # Orientation and colour profiles

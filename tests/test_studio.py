@@ -215,7 +215,18 @@ def test_wrong_content_type_is_refused(run, kind):
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"<html><script>alert(1)</script>", squares()[:40], bytes(1000)])
 def test_what_is_no_picture_is_refused(run, data):
-    refused(run, data, 422, "is not an intact picture")
+    refused(run, data, 422, "is not an intact PNG")
+
+
+def test_what_could_not_be_done_is_told_with_the_drawing(run):
+    from layervec.image import png_bytes
+
+    grain = np.random.default_rng(3).random((32, 48, 3), np.float32)
+    work = run.upload(png_bytes(grain), name="grain.png")
+    run.draw(work, drop_background=True)
+    state = run.finished(work)
+    assert state["revision"] == 1
+    assert state["message"] == "grain has no plain background all round, so nothing was dropped."
 
 
 def test_a_picture_cut_off_is_told_of_when_it_is_drawn(run):

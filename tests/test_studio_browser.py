@@ -431,7 +431,7 @@ def test_what_cannot_be_opened_is_told_of(opened, request):
     drop(page, b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "evil.svg", "image/svg+xml")
     expect(alert).to_contain_text("evil is not a layervec SVG")
     drop(page, b"no picture", f"{HOSTILE}.png")
-    expect(alert).to_contain_text("is not an intact picture")
+    expect(alert).to_contain_text("is not an intact PNG")
     drop(page, b"%PDF", "paper.pdf", "application/pdf")
     expect(alert).to_contain_text("neither a picture of a known kind")
     assert page.locator("img[src=x]").count() == 0

@@ -170,15 +170,8 @@ def _vectorize(words: Sequence[str]) -> None:
             write_report(folder, page)
     if not asked.run.quiet:
         say(_summary(target or streams.OUTPUT, result, fitted[0], time.perf_counter() - start))
-        if settings.drop_background and fitted[0].opaque:
-            say(f"layervec: {picture.name} has no plain background all round, so nothing was dropped.")
-        if settings.preset == "pixel" and (
-            result.drawing.width % fitted[0].width or result.drawing.height % fitted[0].height
-        ):
-            say(
-                f"layervec: {picture.name} has too many pixels and colours to draw each pixel as a square; "
-                f"it was shrunk to {fitted[0].width} x {fitted[0].height} squares."
-            )
+    for note in result.notes:  # also where little is to be read: it is not what was asked for
+        say(f"layervec: {note}")
 
 
 def _target(asked: Vectorize) -> Path | None:

@@ -20,6 +20,9 @@ LABELS = "labels.json"  # in a folder of masks: file name -> what it shows
 ON = 0.5  # grey value, 0..1, from which a pixel belongs to a mask; alpha where the file has some
 ASPECT_SLACK = 0.02  # how far the proportions of a file may be off those of the picture
 MOST_FILES = 2000  # masks or levels in a folder
+MOST_BYTES = 1 << 30  # of all masks or levels of a folder at the size that is drawn: 4096 masks, 256 levels at 512 px
+MASK_BYTES, LEVEL_BYTES = 1, 16  # a pixel
+MOST_LABELS = 4 << 20  # bytes of labels.json: 2000 files with labels of a page each
 
 
 def masks(folder: Path, width: int, height: int, source: tuple[int, int] | None = None) -> list[Mask]:
@@ -30,7 +33,7 @@ def masks(folder: Path, width: int, height: int, source: tuple[int, int] | None 
     """
     labels = _labels(folder)
     found = []
-    for path in _pngs(folder):
+    for path in _pngs(folder, width * height * MASK_BYTES):
         pixels = _scaled(path, width, height, source, "the mask").pixels
         inside = pixels[..., 3] * pixels[..., :3].max(axis=2) >= ON
         found.append(Mask(np.asarray(inside), 1.0, 0, labels.pop(path.name, "")))
@@ -44,13 +47,15 @@ def levels(folder: Path, raster: Raster, source: tuple[int, int] | None = None) 
 
     Names are ordered as people number them: 2.png before 10.png. source: as in `masks`. Raises InputError.
     """
-    found = [_scaled(path, raster.width, raster.height, source, "the level") for path in _pngs(folder)]
+    paths = _pngs(folder, raster.width * raster.height * LEVEL_BYTES)
+    found = [_scaled(path, raster.width, raster.height, source, "the level") for path in paths]
     if raster.opaque:
         found = [Raster(np.concatenate([level.pixels[..., :3], raster.pixels[..., 3:]], axis=2)) for level in found]
     return [raster, *found]
 
 
-def _pngs(folder: Path) -> list[Path]:
+def _pngs(folder: Path, each: int) -> list[Path]:
+    """Return the PNGs of a folder in order. each: bytes that one takes once it is read. Raises InputError."""
     try:
         found = [path for path in folder.iterdir() if path.suffix.lower() == ".png"]
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
@@ -59,6 +64,11 @@ def _pngs(folder: Path) -> list[Path]:
         raise InputError(f"{folder} has no PNG files.")
     if len(found) > MOST_FILES:
         raise InputError(f"{folder} has more than {MOST_FILES} PNG files.")
+    if len(found) * each > MOST_BYTES:
+        raise InputError(
+            f"{folder} has {len(found)} PNG files, more than fit into {MOST_BYTES >> 20} MiB at the size that is "
+            "drawn; a smaller --size takes more."
+        )
     return sorted(found, key=_order)
 
 
@@ -69,7 +79,7 @@ def _order(path: Path) -> tuple[float, str]:
 
 def _scaled(path: Path, width: int, height: int, source: tuple[int, int] | None, noun: str) -> Raster:
     """Read a picture of the same proportions as width x height and bring it to that size."""
-    picture = open_picture(path)
+    picture = open_picture(path, max(width, height))  # shrunk on the way: files may be far larger than what is drawn
     whole = source or (width, height)
     if (picture.width, picture.height) not in (whole, (width, height)):
         off = picture.width * whole[1] / (picture.height * whole[0])
@@ -86,11 +96,17 @@ def _labels(folder: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            text = file.read(MOST_LABELS + 1)
+        values = json.loads(text) if len(text) <= MOST_LABELS else None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}.") from error
     except ValueError:
         raise InputError(f"{path} is not JSON.") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply.") from None
+    if len(text) > MOST_LABELS:
+        raise InputError(f"{path} has more than {MOST_LABELS >> 20} MiB.")
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise InputError(f"{path} should hold one object of file names and labels, both text.")
     return values

@@ -26,6 +26,8 @@ from layervec.types import Float32, Int64, Raster
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from layervec.tiff import Tiff
+
 Source: TypeAlias = "str | os.PathLike[str] | bytes | File | Image | NDArray[Any]"
 MAX_BYTES = 1 << 30  # largest file that is read; a raw picture of decode.MAX_PIXELS in RGB has half of that
 RANGE_SLACK = 1e-4  # how far floats may leave 0..1 before they are refused; rounding errors stay below
@@ -77,13 +79,14 @@ def open_picture(source: Source, longest: int | None = None) -> Picture:
     size is never held in floats.
     Raises InputError, naming the source and the cause, for anything that is not a whole picture.
     """
-    name = _name(source)
+    name = name_of(source)
     if isinstance(source, np.ndarray):
         _check_array(source, name)
         height, width = source.shape[:2]
         tally = _Tally(width, height)
         pixels = _gather(tally.watched(_array_bands(source)), width, height, longest)
         return Picture(Raster(pixels), width, height, source_hash(source), tally.colours())
+    image: Image | Tiff
     if _is_pillow(source):
         image, sha256 = decode.finish(source, name), source_hash(source)
     else:
@@ -108,11 +111,11 @@ def source_hash(source: Source) -> str:
         form = f"{source.dtype.str} {source.shape} "
         return hashlib.sha256(form.encode() + np.ascontiguousarray(source).tobytes()).hexdigest()
     if _is_pillow(source):
-        image = decode.finish(source, _name(source))
+        image = decode.finish(source, name_of(source))
         palette = bytes(image.getpalette() or []) if image.mode in ("P", "PA") else b""
         form = f"{image.mode} {image.size} "
         return hashlib.sha256(form.encode() + palette + image.tobytes()).hexdigest()
-    return hashlib.sha256(_read(source, _name(source))).hexdigest()
+    return hashlib.sha256(_read(source, name_of(source))).hexdigest()
 
 
 def fit_size(width: int, height: int, longest: int) -> tuple[int, int]:
@@ -181,7 +184,7 @@ def save_png(path: str | os.PathLike[str], pixels: NDArray[Any]) -> None:
     write_atomic(path, png_bytes(pixels))
 
 
-def _name(source: object) -> str:
+def name_of(source: object) -> str:
     """Return what messages call a source."""
     if isinstance(source, str | os.PathLike):
         return str(source)

@@ -64,12 +64,14 @@ class Arranged:
 class Result:
     """A finished run.
 
-    drawing: in the picture's own pixels. svg: the same as text. seconds: wall time of each stage.
+    drawing: in the picture's own pixels. svg: the same as text. seconds: wall time of each stage. notes: sentences
+    about what was asked for and could not be done.
     """
 
     drawing: Drawing
     svg: str
     seconds: dict[Stage, float]
+    notes: tuple[str, ...] = ()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the SVG; an existing file is replaced only when all of it is written. Raises InputError."""
@@ -91,7 +93,7 @@ def vectorize(
     [h, w, 1..4] (integers, bool, or floats in 0..1). threads: most threads to use, None for one a core; the result is
     the same for any number.
     Raises InputError if the picture or a palette cannot be read. A background to drop that is not found stays, which
-    the event of stage `load` shows: its picture is opaque then. Deterministic: same input and settings, same bytes.
+    the result's notes tell. Deterministic: same input and settings, same bytes.
     """
     settings = settings or Settings()
     clock = _Clock(on_event)
@@ -99,9 +101,12 @@ def vectorize(
     with clock.stage("load") as done:
         picture = image.open_picture(source, settings.size)
         squares = _squares(source, picture, settings)
-        raster = picture.raster if squares is None else squares
+        whole = raster = picture.raster if squares is None else squares
         if settings.drop_background:
-            raster = background.dropped(raster, soft=squares is None)
+            raster = background.dropped(whole, soft=squares is None)
+        notes = [_squares_note(picture, squares)] if settings.preset == "pixel" else []
+        notes += [_background_note(whole)] if settings.drop_background and raster is whole else []
+        name = image.name_of(source)
         picture = done(replace(picture, raster=raster))
         done.kind = None if squares is None else "pixel"
     with clock.stage("simplify") as done:
@@ -129,7 +134,25 @@ def vectorize(
         )
         drawing.metadata["seal"] = ours.seal(svg.write(drawing).encode())  # an edited drawing no longer fits it
         text = done(svg.write(drawing))
-    return Result(drawing, text, clock.seconds)
+    return Result(drawing, text, clock.seconds, tuple(f"{name} {note}" for note in notes if note))
+
+
+def _squares_note(picture: image.Picture, squares: Raster | None) -> str:
+    """Return what is to be said of a picture whose pixels were to be squares, "" where they are."""
+    raster = picture.raster
+    if squares is not raster or (raster.width, raster.height) == (picture.width, picture.height):
+        return ""
+    return (
+        "has too many pixels and colours to draw each pixel as a square; "
+        f"it was shrunk to {raster.width} x {raster.height} squares."
+    )
+
+
+def _background_note(raster: Raster) -> str:
+    """Return why a picture's background was not dropped."""
+    if raster.opaque:
+        return "has no plain background all round, so nothing was dropped."
+    return "is transparent in places already, so no background was dropped."
 
 
 def _by_regions(

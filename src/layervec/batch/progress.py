@@ -28,7 +28,7 @@ class Progress:
         self._bar: Bar | None = None
         self._task: Any = None
         self._start = self._told = time.monotonic()
-        self._ended = self._drawn = self._failed = 0
+        self._ended = self._drawn = self._failed = self._noted = 0
 
     def __enter__(self) -> Progress:
         if not self._quiet and is_terminal():
@@ -49,6 +49,10 @@ class Progress:
         told = record.status == "failed" and self._failed <= MOST_TOLD and not self._quiet
         if self._lines or told:
             say(_line(record, anew), self._bar)
+        elif anew and record.note and not self._quiet:
+            self._noted += 1
+            if self._noted <= MOST_TOLD:
+                say(f"note: {record.note}", self._bar)
         self._show()
 
     def _show(self) -> None:
@@ -78,4 +82,5 @@ def _line(record: Record, anew: bool) -> str:
         return f"failed{'' if anew else ' before'}: {record.reason}"
     if not anew:
         return f"{record.output}: drawn before"
-    return f"{record.output}: {record.shapes} shapes, {record.psnr:.1f} dB, {record.seconds:.1f} s"
+    note = f"; {record.note}" if record.note else ""
+    return f"{record.output}: {record.shapes} shapes, {record.psnr:.1f} dB, {record.seconds:.1f} s{note}"

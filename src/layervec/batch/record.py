@@ -31,16 +31,17 @@ DRAWING, PREVIEW, PAGE = ".svg", ".png", ".html"  # endings of what a row may le
 class Record:
     """How a row ended, as the manifest lists it.
 
-    output: the drawing's place in the output, without an ending. reason: a sentence where it failed. seconds: wall
-    time, with reading and writing. width, height: of the picture, px. psnr (dB) and ssim: of the drawing, as
-    `layervec score` has them. size: of the SVG, bytes. kinds: endings of the files it left. staged: where they were
-    kept until they took their names.
+    output: the drawing's place in the output, without an ending. reason: a sentence where it failed. note: of a
+    drawing that is done, what was asked for and could not be. seconds: wall time, with reading and writing. width,
+    height: of the picture, px. psnr (dB) and ssim: of the drawing, as `layervec score` has them. size: of the SVG,
+    bytes. kinds: endings of the files it left. staged: where they were kept until they took their names.
     """
 
     image: str
     output: str
     status: Status
     reason: str = ""
+    note: str = ""
     seconds: float | None = None
     width: int | None = None
     height: int | None = None

@@ -238,7 +238,7 @@ def _seen_from(folder: str, name: str, value: Any) -> Any:
     if isinstance(value, str) and value.startswith("["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     if name in INSIDE and folder and os.path.exists(beside := os.path.join(folder, str(value))):
         return beside

@@ -149,6 +149,7 @@ def _figures(result: Result, fitted: Raster) -> dict[str, Any]:
         "nodes": sum(len(shape.outline.points) // 3 for shape in shapes),
         "layers": sum(1 for _ in result.drawing.root.layers()) - 1,  # its root is the file
         "size": len(result.svg.encode()),
+        "note": " ".join(result.notes),
     }
 
 

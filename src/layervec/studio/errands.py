@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -119,30 +118,14 @@ ERRANDS: dict[str, Callable[[Values], Values]] = {
 
 def _picture_facts(file: Path, name: str) -> Values:
     """Return size and hash of a picture's file. InputError where it is none or too large."""
-    from PIL import Image
-
     from layervec import decode
 
     data = _bytes(str(file))
-    try:
-        with warnings.catch_warnings():  # about size and metadata; what matters is checked below
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=decode.FORMATS) as image:
-                width, height = image.size
-                # In a PNG, looking for what does not stand before the pixels would decode them.
-                turned = (image.format != "PNG" or "exif" in image.info) and decode.orientation(image) >= 5
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{name} is too large: at most {MOST_PIXELS // 10**6} million pixels are drawn here."
-        ) from error
-    except Exception as error:  # Pillow's plugins meet bad bytes with a dozen kinds of errors
-        raise InputError(f"{name} is not an intact picture of a known kind.") from error
+    width, height = decode.upright_size(data, name)
     if width * height > MOST_PIXELS:
         raise InputError(
             f"{name} is too large: {width} x {height} pixels, at most {MOST_PIXELS // 10**6} million here."
         )
-    if turned:
-        width, height = height, width
     return {"width": width, "height": height, "sha256": hashlib.sha256(data).hexdigest()}
 
 

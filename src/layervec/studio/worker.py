@@ -102,7 +102,8 @@ class Worker:
             first = vectorize(data, draft, on_event=_News(self, draft, 0.0, before))
             self._tell("drawing", svg=_shown(first.drawing))
         result = vectorize(data, settings, on_event=_News(self, settings, before, 1.0))
-        return errands.seen(svg.write(replace(result.drawing, title=job["name"])))
+        told = " ".join(result.notes).replace("The given data", job["name"])
+        return {**errands.seen(svg.write(replace(result.drawing, title=job["name"]))), "message": told}
 
     def _refit(self, job: dict[str, Any]) -> errands.Values:
         from layervec import svg
