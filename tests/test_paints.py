@@ -33,3 +33,11 @@ def test_paints_are_straight_and_nearly_opaque_is_opaque() -> None:
     np.testing.assert_allclose(paints[0], [0.4, 0.2, 0.6, 0.5])
     assert paints[1, 3] == 1.0
     np.testing.assert_allclose(as_paints([np.array([1.2, -0.1, 0.5])]), [[1.0, 0.0, 0.5, 1.0]])
+
+
+@given(st.integers(1, 300), st.integers(1, 4), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_squared_lengths_are_the_very_numbers_that_summing_rows_gives(count, channels, by_column, seed) -> None:
+    rows = np.random.default_rng(seed).normal(size=(count, channels))
+    rows = np.asfortranarray(rows) if by_column else rows
+    np.testing.assert_array_equal(modes.squared_lengths(rows), (np.ascontiguousarray(rows) ** 2).sum(axis=1))

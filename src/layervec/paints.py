@@ -128,7 +128,7 @@ class Paints:
         """Return the squared error of what nodes show in its mean colour, or in its best gradient if it pays: [n]."""
         shown = self.shown.sums.at(nodes)
         area = np.maximum(shown.area, 1.0)
-        left = shown.square - (shown.colours**2).sum(axis=1) / area
+        left = shown.square - modes.squared_lengths(shown.colours) / area
         if self._palette is not None:
             mean = shown.colours / area[:, None]
             left += shown.area * ((mean - self._palette.snapped(mean)) ** 2).sum(axis=1)
@@ -219,7 +219,7 @@ class Paints:
     def _left_in(self, leaves: Int64, colours: Float64) -> Float64:
         """Squared error of leaves in one colour, [c], or in one each, [n, c]: [n]; c = 3 leaves alpha out."""
         offset = self.shown.colour[leaves, : colours.shape[-1]] - colours
-        return np.asarray(self.shown.spread[leaves] + self.shown.area[leaves] * (offset**2).sum(axis=1))
+        return np.asarray(self.shown.spread[leaves] + self.shown.area[leaves] * modes.squared_lengths(offset))
 
 
 def _zone_ramp(inside: Bool, pixels: Float32, weight: Float32) -> tuple[Ramps, Float64]:
