@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from layervec import pool, ramps
+from layervec import pool, ramps, subpixel
 from layervec.choose import LEAST_GAIN, choose, content
 from layervec.grain import grain
-from layervec.masks import boxes, holes
+from layervec.masks import boxes, holes, nearest
 from layervec.palette import Palette
 from layervec.types import Bool, Float32, Float64, Int32, Int64, Outline, Ramps, RegionTree
 
@@ -25,6 +25,7 @@ HOLE_CLOSING = 0.03  # radius, in longer sides, to which a shape runs on under a
 OVERLAP = 2  # px that neighbours run on under the one painted above, so that no seam opens
 PLAIN_CONTRAST = 0.3  # colour distance to what lies under a shape at which its outline is drawn at the tolerance asked
 LOOSENESS = (0.7, 1.5)  # least and most factor on the tolerance for shapes that stand out more or less
+FINE_TOLERANCE = 0.3  # factor on the tolerance where masks are known between pixels
 STIFFNESS = 0.0015  # squared colour difference, all channels, that one neighbour on the other side of a border weighs
 FEWEST_OF_PLANE = 12  # px of a gradient that show, from which on a plane is fitted to them to tell what it looks like
 SETTLE_ROUNDS = 8  # sweeps over the borders; nearly all pixels have settled after five
@@ -89,12 +90,22 @@ def add_outlines(
     from layervec import curves
 
     known = len(plan.outlines)
-    masks = Regions(tree, plan, pixels if tree.flat is None else tree.flat)
+    masks = Regions(tree, plan, pixels)
+    known_zones = content(tree)[plan.nodes]
     looseness = _looseness(nest(tree, plan.nodes), plan.paints)
-    speck = np.where(content(tree)[plan.nodes], LEAST_SPECK, SPECK_AREA * grain(*tree.labels.shape))
-    fitted = pool.each(
-        lambda i: curves.fit(masks.mask(i), tolerance * looseness[i], speck[i]), range(known, len(plan)), threads
-    )
+    speck = np.where(known_zones, LEAST_SPECK, SPECK_AREA * grain(*tree.labels.shape))
+
+    def outline(i: int) -> Outline:
+        mask = masks.mask(i)
+        loose = tolerance * looseness[i]
+        if known_zones[i] and subpixel.pays(mask):
+            fine = curves.fit(
+                masks.finer(i, mask), FINE_TOLERANCE * loose * subpixel.FACTOR, speck[i] * subpixel.FACTOR**2
+            )
+            return fine.scaled(1 / subpixel.FACTOR, 1 / subpixel.FACTOR)
+        return curves.fit(mask, loose, speck[i])
+
+    fitted = pool.each(outline, range(known, len(plan)), threads)
     kept = [i for i in range(len(plan)) if i < known or fitted[i - known].contours]
     return replace(plan, outlines=(*plan.outlines, *fitted)).only(np.array(kept, dtype=np.int64))
 
@@ -175,7 +186,10 @@ class Regions:
         self._plan = plan
         self._place = np.empty(count, dtype=np.int64)
         self._place[stack(tree, plan.nodes)] = np.arange(count)
-        self._owner = _settled(tree, plan, pixels)
+        self._pixels = pixels
+        self._colours = np.zeros((count + 1, pixels.shape[2]), np.float32)  # the last is unpainted canvas
+        self._colours[:-1] = ramps.premultiplied(plan.paints, plan.ramps, pixels.shape[2])[:, 0]
+        self._owner = _settled(tree, plan, pixels if tree.flat is None else tree.flat)
         self._inside = _inside(nest(tree, plan.nodes))
         self._see_through = plan.paints[:, 3] < 1.0
         self._closing = max(2, round(HOLE_CLOSING * max(self._owner.shape)))
@@ -202,6 +216,26 @@ class Regions:
             )
             mask[window] = self._part(i, own, self._owner[window])
         return mask
+
+    def finer(self, i: int, mask: Bool) -> Bool:
+        """Return the mask of the node at index `i`, as it is between pixels: bool [h * f, w * f], f = subpixel.FACTOR.
+
+        mask: the same in whole pixels.
+        """
+        h, w = mask.shape
+        found = np.zeros((h * subpixel.FACTOR, w * subpixel.FACTOR), bool)
+        if not mask.any():
+            return found
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        top, left = max(0, rows[0] - 2), max(0, columns[0] - 2)
+        window = np.s_[top : rows[-1] + 3, left : columns[-1] + 3]
+        shown = self._owner[window] == i
+        colours = self._colours[self._owner[window]]
+        around = colours.reshape(-1, colours.shape[2])[nearest(~shown)[0]]
+        part = subpixel.finer(mask[window], shown, around, self._pixels[window], self._colours[i])
+        f = subpixel.FACTOR
+        found[top * f : top * f + part.shape[0], left * f : left * f + part.shape[1]] = part
+        return found
 
     def _own(self, i: int) -> Bool:
         """Tell which regions a shape lies under: bool [k + 1]. One that shows through must not add to such a shape."""

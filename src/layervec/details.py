@@ -17,6 +17,7 @@ import numpy as np
 
 from layervec import visibility
 from layervec.masks import grown as grow
+from layervec.masks import nearest
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 REACH = 6.0  # px; ground farther away than this says nothing about a pixel
@@ -60,7 +61,7 @@ def find(pixels: Float32, zones: Int32, sharp: Float32, grown: Int32, known: Flo
     """
     rest = _with_rims(grown < 0, pixels, sharp)
     labels, home = np.full(zones.shape, -1, np.int32), np.full(zones.shape, -1, np.int32)
-    near, distance = _nearest((zones >= 0) & ~rest)
+    near, distance = nearest((zones >= 0) & ~rest)
     spots = np.flatnonzero(rest & (distance <= REACH))
     if not len(spots):
         return Details(labels, home, np.empty((0, pixels.shape[2])))
@@ -84,20 +85,6 @@ def _with_rims(rest: Bool, pixels: Float32, sharp: Float32) -> Bool:
     for _ in range(RIM):
         rest = rest | (mixed & grow(rest, 1))
     return rest
-
-
-def _nearest(known: Bool) -> tuple[Int64, Float32]:
-    """Return for each pixel the place of the nearest known one, int64 [h, w], and how far it is, px."""
-    import cv2
-
-    if not known.any():
-        return np.zeros(known.shape, np.int64), np.full(known.shape, np.inf, np.float32)
-    distance, labels = cv2.distanceTransformWithLabels(
-        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    places = np.zeros(int(labels.max()) + 1, np.int64)
-    places[labels[known]] = np.flatnonzero(known)
-    return places[labels], np.asarray(distance, np.float32)
 
 
 class _Mixes:

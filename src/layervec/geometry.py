@@ -28,6 +28,7 @@ class Geometry:
         height: int,
         moving: Bool | None = None,
         pinned: Bool | None = None,
+        reach: Float64 | None = None,
     ) -> None:
         self._parts = outlines
         self.points = np.concatenate([outline.points for outline in outlines])
@@ -50,6 +51,8 @@ class Geometry:
         self._out, self._in = self._offsets()
         self._smooth = self._find_smooth()
         self._average, self._square = np.zeros((3, len(nodes), 2)), np.zeros((3, len(nodes), 2))
+        sizes = [outline.segments for outline in outlines]
+        self._reach = np.ones(sum(sizes)) if reach is None else np.repeat(reach, sizes).astype(np.float64)
         self._steps = 0
 
     def _offsets(self) -> tuple[Float64, Float64]:
@@ -66,7 +69,7 @@ class Geometry:
         return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9) & free)
 
     def move(self, gradient: Float32 | Float64, length: float) -> None:
-        """Take one Adam step of at most about `length` px against dL/dpoints, then restore the constraints."""
+        """Take one Adam step of at most about `length` px, times `reach`, against dL/dpoints, then restore the constraints."""
         from layervec import geometry_kernels
 
         slopes = np.ascontiguousarray(gradient, dtype=np.float64)
@@ -83,7 +86,7 @@ class Geometry:
             self._square,
             MOMENTUM,
             self._steps,
-            float(length),
+            length * self._reach,
             QUIET,
             self._out,
             self._in,

@@ -24,13 +24,13 @@ def step(
     square: Float64,
     decay: tuple[float, float],
     count: int,
-    length: float,
+    length: Float64,
     quiet: float,
     out: Float64,
     into: Float64,
     nodes: Float64,
 ) -> None:
-    """Take the step with number `count`, from 1, of Adam: https://arxiv.org/abs/1412.6980, of about `length` at most.
+    """Take the step with number `count`, from 1, of Adam (https://arxiv.org/abs/1412.6980), of about `length` [n] at most.
 
     gradient: by points. before: the node before each. straight: segments that are lines. locked: [n, 2], coordinates of
     nodes that stay; still: nodes that stay with both handles. average, square: [3, n, 2], of gradients by nodes,
@@ -59,11 +59,11 @@ def step(
                 square[part, i, axis] = slower * square[part, i, axis] + (1.0 - slower) * slope**2
                 move = average[part, i, axis] / first / (math.sqrt(square[part, i, axis] / second) + quiet)
                 if part == 0:
-                    nodes[i, axis] = points[3 * i, axis] - length * move
+                    nodes[i, axis] = points[3 * i, axis] - length[i] * move
                 elif part == 1:
-                    out[i, axis] -= length * move
+                    out[i, axis] -= length[i] * move
                 else:
-                    into[i, axis] -= length * move
+                    into[i, axis] -= length[i] * move
 
 
 @kernel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from layervec.types import Bool, Int32, Int64
+from layervec.types import Bool, Float32, Int32, Int64
 
 
 def holes(mask: Bool) -> Bool:
@@ -25,6 +25,20 @@ def grown(mask: Bool, by: int) -> Bool:
     import cv2
 
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0)
+
+
+def nearest(known: Bool) -> tuple[Int64, Float32]:
+    """Return for each pixel the place of the nearest known one, int64 [h, w], and how far it is, px."""
+    import cv2
+
+    if not known.any():
+        return np.zeros(known.shape, np.int64), np.full(known.shape, np.inf, np.float32)
+    distance, labels = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(int(labels.max()) + 1, np.int64)
+    places[labels[known]] = np.flatnonzero(known)
+    return places[labels], np.asarray(distance, np.float32)
 
 
 def boxes(labels: Int32, count: int) -> Int64:

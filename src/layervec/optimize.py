@@ -96,6 +96,7 @@ def optimize(
     *,
     moving: Bool | None = None,
     pinned: Bool | None = None,
+    reach: Float64 | None = None,
     structure: Structure | None = None,
     subsets: Sequence[tuple[Bool, float]] | None = None,
     palette: Palette | None = None,
@@ -112,6 +113,7 @@ def optimize(
 
     target: planar float32 [c, h, w]; c = 3 on white or c = 4 premultiplied. moving: bool [k], the shapes whose
     points may move (all by default). pinned: bool [n, 2], coordinates of all points that stay, none by default.
+    reach: [k], how far the points of each shape move, against others; 1 by default.
     structure: what else outlines should match. subsets: sets of shapes (bool [k]) and weights, for which the colours
     are solved jointly; by default the whole drawing alone. palette: the only colours
     to use, for shapes without gradients; unless it is fixed, its colours are solved for, too. fixed: bool [k], the
@@ -124,7 +126,7 @@ def optimize(
     """
     from layervec import raster
 
-    geometry = Geometry(fit.outlines, target.shape[2], target.shape[1], moving, pinned)
+    geometry = Geometry(fit.outlines, target.shape[2], target.shape[1], moving, pinned, reach)
     axes = _Axes(len(fit.outlines))
     fit = solve_colours(fit, target, subsets, threads, palette, fixed=fixed, within=within)
     scene = fit.scene()

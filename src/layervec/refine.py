@@ -50,6 +50,7 @@ SEAMS_BEFORE = 0.001  # the same before the fits that write coordinates shorter,
 SLIVER_SHARE = 0.4  # of a node's price that a node must save where a sliver has just been mended
 THICK = 6.0  # px; in thinner shapes of drawn art a node costs less in proportion
 THINNEST_SHARE = 0.1  # of its price that a node costs at least
+THINNEST_REACH = 0.08  # of a step, that points of the thinnest shapes take at least
 CLEAR_CONTRAST = 0.2  # of a channel; plain shapes that stand out less have their nodes cheaper, by its square
 FAINTEST_SHARE = 0.002  # of its price that a node costs at least
 SAME_COLOUR = 1e-3  # of a channel
@@ -212,6 +213,7 @@ class _Run:
             subsets=None if self.drawn else self._subsets(order),
             fixed=(self._hidden(plan) | self._exact(plan))[order] if self.drawn else None,
             within=self._within(plan, order),
+            reach=self._reach(plan, order),
             simpler=self._simpler(order),
             threads=self.threads,
         )
@@ -225,6 +227,16 @@ class _Run:
     def _exact(self, plan: Plan) -> Bool:
         """Tell which shapes have the exact colour of a plain zone: bool [k]."""
         return np.asarray((np.abs(plan.paints[:, None] - self._inks).max(axis=2) < SAME_COLOUR).any(axis=1))
+
+    def _reach(self, plan: Plan, order: Int64) -> Float64 | None:
+        """Return how far points of shapes laid out in this order move: less in thin ones of drawn art, [k], else None.
+
+        Points on both sides of a thin line would pass each other.
+        """
+        if not self.drawn:
+            return None
+        thickness = np.array([curves.thickness(plan.outlines[i]) for i in order])
+        return np.clip(thickness / THICK, THINNEST_REACH, 1.0)
 
     def _within(self, plan: Plan, order: Int64) -> Float32 | None:
         """Between which colours gradients may run, for shapes laid out in this order; None for any."""
