@@ -99,9 +99,7 @@ def add_outlines(
         mask = masks.mask(i)
         loose = tolerance * looseness[i]
         if known_zones[i] and subpixel.pays(mask):
-            fine = curves.fit(
-                masks.finer(i, mask), FINE_TOLERANCE * loose * subpixel.FACTOR, speck[i] * subpixel.FACTOR**2
-            )
+            fine = curves.fit(masks.finer(i, mask), FINE_TOLERANCE * loose * subpixel.FACTOR, subpixel.LEAST_AREA)
             return fine.scaled(1 / subpixel.FACTOR, 1 / subpixel.FACTOR)
         return curves.fit(mask, loose, speck[i])
 

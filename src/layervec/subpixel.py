@@ -19,7 +19,7 @@ FACTOR = 4  # pixels of a finer mask a pixel, along each side
 THICK = 6.0  # px; masks that are thicker keep their form in whole pixels
 MIXED = 0.25  # of squared contrast; what is farther off the straight way from ground to ink mixes other colours
 STEEP = 0.15  # of full ink, between the least and the largest share nearby; flatter places are as in whole pixels
-CUT = 0.5  # of the way from the least to the largest share nearby; rather too wide, as a line once broken stays so
+CUT = 0.4  # of the way from the least to the largest share nearby; rather too wide, as a line once broken stays so
 
 
 LEAST_AREA = 3.0  # of its pixels; smaller contours are left out
