@@ -33,6 +33,8 @@ FALL = 0.25  # of the share of ink, within 2 px on both sides of the middle of a
 BRIDGE_SHARE = 0.4  # of the largest share nearby, where a pixel joins two parts of a line
 SAME_INK = 0.06  # Euclidean; colours of details that are as near are one
 FOR_EXACT = 0.05  # share of a detail's contrast by which an ink that it has somewhere in full is preferred
+STRONG = 0.8  # share of ink of pixels along the middle of a detail
+EXACT_PART = 0.3  # of these pixels, that have an ink in full where it is the detail's own
 FOR_STRONGER = 0.01  # likewise one that stands out most, which explains the tones of weaker ones as well
 MOST_SPECK = 4  # px of a part that, if no ink explains it, mixes the colours around it
 MOST_INKS = 64  # tried for every detail
@@ -193,7 +195,8 @@ class _Mixes:
             allowed[:, k] = full >= FULL_SHARE
             contrast = np.bincount(self._part, np.sqrt(((ink - self._ground) ** 2).sum(axis=1)))
             stands_out = contrast / np.bincount(self._part)
-            factor[:, k] += FOR_EXACT * (count >= 2) + FOR_STRONGER * stands_out
+            strong = np.bincount(self._part[fits[k] & (shares[k] >= STRONG)], minlength=self._parts)
+            factor[:, k] += FOR_EXACT * (count >= np.maximum(2, EXACT_PART * strong)) + FOR_STRONGER * stands_out
         open_ = np.ones(len(self._own), bool)
         for _ in range(INKS_A_DETAIL):
             gain = np.zeros(chosen.shape)
