@@ -30,7 +30,7 @@ def step(
     into: Float64,
     nodes: Float64,
 ) -> None:
-    """Take the step with number `count`, from 1, of Adam (https://arxiv.org/abs/1412.6980), of about `length` [n] at most.
+    """Take step `count`, from 1, of Adam (https://arxiv.org/abs/1412.6980), of about `length` [n] at most.
 
     gradient: by points. before: the node before each. straight: segments that are lines. locked: [n, 2], coordinates of
     nodes that stay; still: nodes that stay with both handles. average, square: [3, n, 2], of gradients by nodes,

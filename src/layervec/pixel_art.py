@@ -29,6 +29,8 @@ LEAST_STEP = 0.1  # distance of neighbouring colours, of the 1.73 between black 
 COLOURS_SHRUNK = 0.1  # colours a pixel, at most, once squares are mixed with their neighbours; photos have most
 MOST_SOFT = 0.2  # of the pixels beside another colour that are a mixture of two; in antialiased stripes a third are
 # Small pictures.
+MOST_TONES = 16  # colours on one straight way; shading by hand has fewer
+OFF_WAY = 2 / 255  # of a channel, root of the mean, off that way
 RARE = 4  # pixels; a colour that fewer have is one of soft edges
 RARE_SHARE = 0.02  # of the picture, at most, that has such colours
 SOFT_SHARE = 0.02  # of the picture that lies between two colours as their mixture, where edges are soft
@@ -62,12 +64,24 @@ def squares(raster: Raster) -> Raster | None:
     found = Raster(np.ascontiguousarray(raster.pixels[::step, ::step]))
     if np.median(_steps(found)) < LEAST_STEP:
         return None
+    if step == 1 and _tones(found, numbers, len(kinds)):
+        return None
     numbers = numbers.reshape(small.shape)
     if max(small.shape) <= (SMALL_SIDES[0] if step == 1 else SMALL_SIDES[1] * step):
         return found if step > 1 or _hard(found, numbers, counts) else None
     look = _Look.at(found, numbers)
     smooth = step == 1 and (look.antialiased() or look.photographed())
     return found if look.detailed() and not smooth else None
+
+
+def _tones(raster: Raster, numbers: Int64, count: int) -> bool:
+    """Tell whether all colours, and they are many, are mixtures of two: ink on paper, antialiased."""
+    if count <= MOST_TONES:
+        return False
+    colours = np.empty((count, 4))
+    colours[numbers.ravel()] = premultiplied(raster).reshape(-1, 4)
+    off = np.linalg.svd(colours - colours.mean(axis=0), compute_uv=False)
+    return bool(off[1] <= OFF_WAY * count**0.5)
 
 
 def exact(raster: Raster) -> Raster | None:

@@ -68,6 +68,7 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     colours = _colours(inside.ravel(), flat, len(solid))
     thin = _thin(inside, len(solid))
     letters = _on_one_ground(inside, colours, thin)
+    seams = _seams(inside, colours, thin & ~letters)
     colours, solid = _in_known(colours, known, thin), solid | thin
 
     def without(left: Bool) -> tuple[Zones, details.Details]:
@@ -78,9 +79,9 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
         zones = Zones(grown, colours[~left], solid[~left], np.zeros(int((~left).sum()), bool))
         return zones, details.find(pixels, kept, sharp, grown, likely)
 
-    zones, found = without(letters)
+    zones, found = without(letters | seams)
     lost = _lost(found, inside, letters)
-    return _joined(*(without(letters & ~lost) if lost.any() else (zones, found)))
+    return _joined(*(without((letters & ~lost) | seams) if lost.any() else (zones, found)))
 
 
 def _lost(found: details.Details, labels: Int32, letters: Bool) -> Bool:
@@ -113,6 +114,21 @@ def _on_one_ground(labels: Int32, colours: Float64, thin: Bool) -> Bool:
         mine = labels == i
         most, least = high[mine].max(axis=0), low[mine].min(axis=0)
         found[i] = bool(((most >= 0.0) & (most - least <= ALIKE)).all())
+    return found
+
+
+def _seams(labels: Int32, colours: Float64, thin: Bool) -> Bool:
+    """Tell which of the thin zones only mix what lies on their two sides, as an antialiased border does: bool [k]."""
+    found = np.zeros(len(thin), bool)
+    for i in np.flatnonzero(thin):
+        beside = labels[grow(labels == i, 1)]
+        count = np.bincount(beside[beside >= 0], minlength=len(thin))
+        count[thin] = 0
+        one, other = np.argsort(-count, kind="stable")[:2]
+        way, off = colours[other] - colours[one], colours[i] - colours[one]
+        share = float(off @ way) / max(float(way @ way), 1e-9)
+        mixed = MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= ALIKE
+        found[i] = count[other] > 0 and mixed
     return found
 
 
