@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import circle, polygon
 
 from layervec.contours import outline as contours_of
 from layervec.curves import self_crossings
-from layervec.curves.untangle import TOLERANCE, oriented, outline_of, positive, rounded, untangled
+from layervec.curves.untangle import TOLERANCE, oriented, outline_of, positive, rings, rounded, untangled
 from layervec.mend import mended, without_pieces
 from layervec.optimize import Fit
 from layervec.raster import render
@@ -141,3 +142,17 @@ def test_what_is_joined_adds_its_area_and_what_is_cut_out_takes_it_away(turned):
     assert drawn(joined).sum() == pytest.approx(48**2 - 10**2 + 40, abs=5)
     assert drawn(cut).sum() == pytest.approx(48**2 - 10**2 - 60, abs=5)
     assert crossings(joined) == crossings(cut) == 0
+
+
+def test_small_contours_that_cross_nothing_stay_beside_a_crossing() -> None:
+    """The dot of an i is no scrap because another letter of its shape crosses itself."""
+    bow = polygon([(10, 10), (40, 30), (40, 10), (10, 30)])
+    dot = circle(50, 20, 0.45)
+    both = Outline(
+        np.concatenate([bow.points, dot.points]),
+        np.array([0, len(bow.points), len(bow.points) + len(dot.points)], np.int64),
+        np.concatenate([bow.straight, dot.straight]),
+    )
+    found = untangled(both, even_odd=True)
+    assert not self_crossings([found]).any()
+    assert any(abs(ring.area - np.pi * 0.45**2) < 0.01 for ring in rings(found))

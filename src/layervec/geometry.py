@@ -69,7 +69,7 @@ class Geometry:
         return np.asarray((cosine > SMOOTH_ANGLE) & ~both_straight & (lengths > 1e-9) & free)
 
     def move(self, gradient: Float32 | Float64, length: float) -> None:
-        """Take an Adam step of at most about `length` px, times `reach`, against dL/dpoints, and restore the constraints."""
+        """Take an Adam step of about `length` px, times `reach`, against dL/dpoints; restore the constraints."""
         from layervec import geometry_kernels
 
         slopes = np.ascontiguousarray(gradient, dtype=np.float64)

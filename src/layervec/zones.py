@@ -36,6 +36,7 @@ CALM_SHARE_ICON = 0.5  # likewise there
 RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
 EXPLAINED = 0.8  # of the pixels of a thin zone, that details have or give to a zone, else it stays a zone
+SEAM = 0.2  # of a channel; how far off the mixtures of both sides a thin zone may be that is only their border
 MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones around is no mixture of them but a line
 
 
@@ -68,7 +69,7 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     colours = _colours(inside.ravel(), flat, len(solid))
     thin = _thin(inside, len(solid))
     letters = _on_one_ground(inside, colours, thin)
-    seams = _seams(inside, colours, thin & ~letters)
+    inside = _without_seams(inside, colours, thin & ~letters)
     colours, solid = _in_known(colours, known, thin), solid | thin
 
     def without(left: Bool) -> tuple[Zones, details.Details]:
@@ -79,18 +80,17 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
         zones = Zones(grown, colours[~left], solid[~left], np.zeros(int((~left).sum()), bool))
         return zones, details.find(pixels, kept, sharp, grown, likely)
 
-    zones, found = without(letters | seams)
+    zones, found = without(letters)
     lost = _lost(found, inside, letters)
-    return _joined(*(without((letters & ~lost) | seams) if lost.any() else (zones, found)))
+    return _joined(*(without(letters & ~lost) if lost.any() else (zones, found)))
 
 
 def _lost(found: details.Details, labels: Int32, letters: Bool) -> Bool:
     """Tell which of the thin zones that were left to details these do not explain: bool [k]."""
     known = (found.labels >= 0) | (found.home >= 0)
-    count = len(letters) + 1
-    share = (
-        np.bincount(labels.ravel() + 1, known.ravel(), count)[1:] / np.bincount(labels.ravel() + 1, minlength=count)[1:]
-    )
+    inside, count = labels.ravel() + 1, len(letters) + 1
+    area = np.bincount(inside, minlength=count)[1:]
+    share = np.bincount(inside, known.ravel(), count)[1:] / np.maximum(area, 1)
     return letters & (share < EXPLAINED)
 
 
@@ -117,18 +117,19 @@ def _on_one_ground(labels: Int32, colours: Float64, thin: Bool) -> Bool:
     return found
 
 
-def _seams(labels: Int32, colours: Float64, thin: Bool) -> Bool:
-    """Tell which of the thin zones only mix what lies on their two sides, as an antialiased border does: bool [k]."""
-    found = np.zeros(len(thin), bool)
+def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
+    """Give thin zones that only mix what lies on their two sides, as antialiased borders do, to the likelier side."""
+    found = labels.copy()
     for i in np.flatnonzero(thin):
-        beside = labels[grow(labels == i, 1)]
+        mine = labels == i
+        beside = labels[grow(mine, 1)]
         count = np.bincount(beside[beside >= 0], minlength=len(thin))
         count[thin] = 0
         one, other = np.argsort(-count, kind="stable")[:2]
         way, off = colours[other] - colours[one], colours[i] - colours[one]
         share = float(off @ way) / max(float(way @ way), 1e-9)
-        mixed = MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= ALIKE
-        found[i] = count[other] > 0 and mixed
+        if count[other] > 0 and MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= SEAM:
+            found[mine] = one if share < 0.5 else other
     return found
 
 

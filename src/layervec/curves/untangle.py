@@ -30,10 +30,11 @@ ROUNDS = 6  # of cutting, as stepping back from one crossing may make another
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ring:
-    """A closed run of cubics [k, 4, 2], and which of them are lines [k]."""
+    """A closed run of cubics [k, 4, 2], and which of them are lines [k]. cut: it was joined of parts at crossings."""
 
     cubics: Float64
     straight: Bool
+    cut: bool = False
 
     @property
     def area(self) -> float:
@@ -42,7 +43,7 @@ class Ring:
 
     def reversed(self) -> Ring:
         """The same ring the other way round."""
-        return Ring(self.cubics[::-1, ::-1].copy(), self.straight[::-1].copy())
+        return replace(self, cubics=self.cubics[::-1, ::-1].copy(), straight=self.straight[::-1].copy())
 
 
 def untangled(outline: Outline, even_odd: bool) -> Outline:
@@ -188,7 +189,7 @@ def _stepped_back(ring: Ring, corners: Int64) -> Ring:
     cubics[corners, :2] += shift[:, None]
     cubics[corners - 1, 2:] += shift[:, None]
     cubics[ring.straight, :3] = thirds(cubics[ring.straight, 0], cubics[ring.straight, 3])
-    return Ring(cubics, ring.straight)
+    return Ring(cubics, ring.straight, cut=True)
 
 
 def _odd(count: int) -> bool:
@@ -200,14 +201,14 @@ def _any(count: int) -> bool:
 
 
 def _visible(parts: list[Ring], filled: Callable[[int], bool]) -> list[Ring]:
-    """Leave out rings that bound nothing, or too little to see; turn the others the right way."""
+    """Leave out rings that bound nothing, and scraps of crossings too small to see; turn the others the right way."""
     polygons, areas, lengths = _measured(parts)
     around = nested(polygons)
     outside = np.bincount(around.inner, np.sign(areas)[around.outer], len(parts)).astype(np.int64).tolist()
     kept: list[Ring] = []
     for i in np.argsort(-np.abs(areas), kind="stable"):
         size = abs(areas[i])
-        if kept and (size < LEAST_AREA or 2 * size < LEAST_WIDTH * lengths[i]):
+        if kept and parts[i].cut and (size < LEAST_AREA or 2 * size < LEAST_WIDTH * lengths[i]):
             continue
         inside = outside[i] + int(np.sign(areas[i]))
         if filled(inside) != filled(outside[i]):
