@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import circle, polygon
+from pictures import circle
+from pictures import polygon as straight
 
 from layervec.contours import outline as contours_of
 from layervec.curves import self_crossings
@@ -146,7 +147,7 @@ def test_what_is_joined_adds_its_area_and_what_is_cut_out_takes_it_away(turned):
 
 def test_small_contours_that_cross_nothing_stay_beside_a_crossing() -> None:
     """The dot of an i is no scrap because another letter of its shape crosses itself."""
-    bow = polygon([(10, 10), (40, 30), (40, 10), (10, 30)])
+    bow = straight([(10, 10), (40, 30), (40, 10), (10, 30)])
     dot = circle(50, 20, 0.45)
     both = Outline(
         np.concatenate([bow.points, dot.points]),

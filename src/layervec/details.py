@@ -27,6 +27,7 @@ NEAR, SLOPE = 0.02, 0.06  # how far off the straight way a mixture may be, and b
 NEARLY = 2.0  # times as far off a pixel may be once its ink is known; it may mix three colours
 EXACT = 1.25 / 255  # of a channel, within which a pixel has a colour
 LEAST_SHARE = 0.1  # of ink; a pixel with less is ground
+NEARLY_FULL = 0.8  # of a more frequent ink, that the ink of a thin line has to be taken for it
 FULL_SHARE = 0.45  # of ink that some pixel of a detail has, else the ink is another one
 LOCAL_SHARE = 0.5  # of the largest share of ink nearby, from which on a pixel is part of the detail
 FALL = 0.25  # of the share of ink, within 2 px on both sides of the middle of a line
@@ -112,7 +113,7 @@ class _Mixes:
         inks = self._candidates(known)
         shares, fits, near = self._tried(inks)
         sure = min(len(known), MOST_INKS)
-        chosen = self._chosen(inks, shares, fits, sure)
+        chosen = self._in_stronger(self._chosen(inks, shares, fits, sure), inks[:sure])
         which = np.full(len(self._own), -1, np.int32)
         contrast = np.full(len(self._own), -1.0)
         for k, ink in enumerate(inks):
@@ -213,6 +214,32 @@ class _Mixes:
             for k in np.unique(best[take]):
                 open_ &= ~(fits[k] & take[self._part] & (best[self._part] == k))
         return chosen
+
+    def _in_stronger(self, chosen: Bool, known: Float64) -> Bool:
+        """Return inks of parts, bool [parts, k], those nowhere two pixels wide in a more frequent, stronger one.
+
+        A line of one pixel rarely has its ink in full, and looks the same a little thinner and stronger. known: [n, c],
+        the first inks, colours of the picture, the most frequent first.
+        """
+        import cv2
+
+        found = chosen.copy()
+        size = np.maximum(np.bincount(self._part, minlength=self._parts), 1)
+        ground = np.stack([np.bincount(self._part, column, self._parts) / size for column in self._ground.T], axis=1)
+        for k in np.flatnonzero(chosen[:, : len(known)].any(axis=0)):
+            sheet = np.zeros(self._shape, np.uint8)
+            sheet.flat[self._spots] = np.abs(self._own - known[k]).max(axis=1) <= EXACT
+            wide = np.bincount(self._part, cv2.erode(sheet, np.ones((2, 2), np.uint8)).flat[self._spots], self._parts)
+            thin = chosen[:, k] & (wide == 0)
+            for stronger in range(k):
+                way = known[stronger] - ground
+                length = np.maximum((way**2).sum(axis=1), 1e-9)
+                share = ((known[k] - ground) * way).sum(axis=1) / length
+                off = np.sqrt(((known[k] - ground - share[:, None] * way) ** 2).sum(axis=1))
+                near = thin & (share >= NEARLY_FULL) & (share < 1.0) & (off <= NEAR + SLOPE * np.sqrt(length))
+                found[near, k], found[near, stronger] = False, True
+                thin &= ~near
+        return found
 
     def _lines(self, ink: Float64, which: Int32, share: Float64) -> Bool:
         """Tell which pixels have just this colour along a line of it, not beside a stronger ink: bool [n]."""

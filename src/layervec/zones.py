@@ -119,6 +119,8 @@ def _on_one_ground(labels: Int32, colours: Float64, thin: Bool) -> Bool:
 
 def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
     """Give thin zones that only mix what lies on their two sides, as antialiased borders do, to the likelier side."""
+    import cv2
+
     found = labels.copy()
     for i in np.flatnonzero(thin):
         mine = labels == i
@@ -128,7 +130,8 @@ def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
         one, other = np.argsort(-count, kind="stable")[:2]
         way, off = colours[other] - colours[one], colours[i] - colours[one]
         share = float(off @ way) / max(float(way @ way), 1e-9)
-        if count[other] > 0 and MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= SEAM:
+        wide = cv2.erode(mine.astype(np.uint8), np.ones((2, 2), np.uint8)).any()
+        if count[other] > 0 and not wide and MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= SEAM:
             found[mine] = one if share < 0.5 else other
     return found
 
