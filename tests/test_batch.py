@@ -268,8 +268,8 @@ def test_memory_limit_ends_one_picture(tmp_path):
 
 def test_full_disk_is_told_once_and_what_was_drawn_is_kept(tmp_path):
     draw(tmp_path / "in/a.png")
-    noise = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
-    Image.fromarray(noise).resize((192, 192), Image.Resampling.NEAREST).save(tmp_path / "in/b.png")
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    Image.fromarray(noise).resize((64, 64), Image.Resampling.NEAREST).save(tmp_path / "in/b.png")
     words = (tmp_path / "in", "-o", tmp_path / "out", "--workers", "1", "--quality", "draft", "--paths", "100")
 
     def little_room():

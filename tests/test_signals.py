@@ -53,6 +53,34 @@ def test_what_was_before_comes_back():
     assert [signal.getsignal(number) for number in names] == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_where_the_process_ends_no_other_signal_disturbs_it_at_that(number):
+    with pytest.raises(KeyboardInterrupt), signals.ended_as_interrupted(for_good=True):
+        send(number)
+    for again in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        assert signal.getsignal(again) is signal.SIG_IGN
+
+
+def test_who_calls_the_command_line_can_be_interrupted_again(monkeypatch):
+    monkeypatch.setattr("layervec.cli._run", lambda words: send(signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    assert cli.main(["models"]) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setattr("sys.argv", ["layervec", "models"])
+    assert cli.main() == 130
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_server_is_interrupted_once_also_where_interrupts_were_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with signals.ended_as_interrupted():
+        with pytest.raises(KeyboardInterrupt), signals.ended_even_if_ignored():
+            send(signal.SIGINT)
+        send(signal.SIGINT)
+        send(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_what_is_ignored_stays_so():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+from seals import resealed
 
-from layervec import cli, ours, streams
+from layervec import cli, streams
 
 DRAFT = ["--quality", "draft", "--paths", "4", "--size", "32"]
 COMMAND = f"'{sys.executable}' -c 'import sys; from layervec.cli import main; sys.exit(main())'"
@@ -36,8 +37,7 @@ def run(*words):
 
 
 def drawn(title="scene"):
-    text = Path("scene.svg").read_text().replace("<title>scene<", f"<title>{title}<")
-    return ours.sealed(re.sub(f"{ours.PREFIX}[0-9a-f]*", ours.UNSEALED, text).encode()).decode()
+    return resealed(Path("scene.svg").read_text().replace("<title>scene<", f"<title>{title}<"))
 
 
 def feed(monkeypatch, data):

@@ -22,7 +22,7 @@ pytest.importorskip("httpx", reason="needs httpx")
 
 from studios import EXAMPLE, QUICK, STAGES, kill, squares, studio
 
-from layervec import svg
+from layervec import ours, svg
 from layervec.score import render_svg, score
 
 HOSTILE = "<img src=x onerror=\"document.title='hurt'\">"
@@ -421,7 +421,9 @@ def test_a_drawing_is_the_same_as_on_the_command_line(run, work, tmp_path):
 
     (tmp_path / "squares.png").write_bytes(squares())
     assert main(["vectorize", str(tmp_path / "squares.png"), "--quality", "draft", "--paths", "16", "--quiet"]) == 0
-    assert (tmp_path / "squares.svg").read_text() == run.svg(work)
+    drawn = run.svg(work)
+    assert (tmp_path / "squares.svg").read_text() == drawn
+    assert ours.objection(drawn.encode()) == ""
 
 
 @pytest.mark.parametrize("stage", ["waiting", *STAGES[:-1]])

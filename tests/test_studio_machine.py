@@ -396,7 +396,9 @@ def test_what_a_crash_has_left_is_swept_at_the_start(tmp_path):
 
 
 @posix
-@pytest.mark.parametrize(("gap", "second"), [(0.0, signal.SIGINT), (0.05, signal.SIGINT), (0.05, signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("gap", "second"), [(0.0, signal.SIGINT), (0.05, signal.SIGTERM), (0.15, signal.SIGINT), (0.2, signal.SIGINT)]
+)
 def test_two_interrupts_end_it_as_one_does(tmp_path, gap, second):
     with studio(tmp_path) as running:
         running.process.send_signal(signal.SIGINT)

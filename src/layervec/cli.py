@@ -59,11 +59,12 @@ examples:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line with these words (default: those of this process) and return the exit code."""
+    process_ends = words is None
     words = sys.argv[1:] if words is None else list(words)
     streams.prepare()
     code = DONE
     try:
-        with signals.ended_as_interrupted(), suppress(SystemExit):  # argparse has shown its help
+        with signals.ended_as_interrupted(for_good=process_ends), suppress(SystemExit):  # argparse has shown its help
             code = _run(words)
         return code
     except InputError as error:

@@ -28,10 +28,11 @@ def check() -> None:
 
 
 @contextmanager
-def ended_as_interrupted() -> Iterator[None]:
+def ended_as_interrupted(*, for_good: bool = False) -> Iterator[None]:
     """Let signals raise KeyboardInterrupt inside.
 
     Only the first one does: another must not break off the clearing up. What is ignored stays so (nohup).
+    for_good: the process ends after this, so that once one has come, the others are ignored until it is gone.
     """
     _came.clear()
     if threading.current_thread() is not threading.main_thread():
@@ -44,7 +45,24 @@ def ended_as_interrupted() -> Iterator[None]:
         yield
     finally:
         for number, how in before.items():
-            signal.signal(number, how)
+            signal.signal(number, signal.SIG_IGN if for_good and came() else how)
+
+
+@contextmanager
+def ended_even_if_ignored() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt inside whatever they did, for a library that acts on them anyway.
+
+    Inside `ended_as_interrupted`: still only the first one does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, how in before.items():
+            signal.signal(number, how if how is not None else signal.SIG_DFL)
 
 
 @contextmanager

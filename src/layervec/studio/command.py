@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import socket
 import stat
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -51,7 +49,7 @@ def run(asked: Asked) -> None:
     if missing:
         raise InputError(f'the studio needs {", ".join(missing)}: pip install ".[studio]".')
     folder = asked.folder or default_folder()
-    with _one_interrupt(), bound(asked.port) as listening, held(folder) as hidden:
+    with signals.ended_even_if_ignored(), bound(asked.port) as listening, held(folder) as hidden:
         serve(listening, asked, folder, hidden)
 
 
@@ -155,32 +153,6 @@ def _others_read(stream: object) -> bool:
     except (AttributeError, OSError, ValueError):
         return False
     return stat.S_ISREG(mode) and bool(mode & READ_BY_OTHERS) and os.name != "nt"
-
-
-@contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the studio, and no other disturb it at that.
-
-    Two come at once where somebody presses Ctrl-C twice, or a shell and its terminal both send one. After the first
-    they stay ignored, as there is nothing left but to end the process.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupt(_number: int, _frame: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            for number, handler in before.items():
-                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def bound(port: int) -> socket.socket:

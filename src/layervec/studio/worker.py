@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -89,12 +88,12 @@ class Worker:
             sys.excepthook(*sys.exc_info())
 
     def _draw(self, job: dict[str, Any]) -> errands.Values:
-        from layervec import svg
+        from layervec.image import File
         from layervec.pipeline import vectorize
         from layervec.settings import Settings
 
         settings = Settings(**job["settings"])
-        data = Path(job["picture"]).read_bytes()
+        data = File(job["name"], Path(job["picture"]).read_bytes(), title=job["name"])
         before = 0.0
         if _is_slow(settings):  # then something to look at comes first
             before = 1.0 - SCALE
@@ -102,8 +101,7 @@ class Worker:
             first = vectorize(data, draft, on_event=_News(self, draft, 0.0, before))
             self._tell("drawing", svg=_shown(first.drawing))
         result = vectorize(data, settings, on_event=_News(self, settings, before, 1.0))
-        told = " ".join(result.notes).replace("The given data", job["name"])
-        return {**errands.seen(svg.write(replace(result.drawing, title=job["name"]))), "message": told}
+        return {**errands.seen(result.svg), "message": " ".join(result.notes)}
 
     def _refit(self, job: dict[str, Any]) -> errands.Values:
         from layervec import svg
