@@ -1,4 +1,4 @@
-"""Gather small pieces of one colour that lie in the same surroundings: the dots of a halftone, tiles, letters of a page.
+"""Gather small pieces of one colour in the same surroundings: the dots of a halftone, tiles, letters of a page.
 
 A picture of few colours may have thousands of plain pieces. One by one they would be more shapes than a person can find
 their way in, and the order of so many costs more than they show. Pieces are told apart by their colour and by what they
@@ -7,6 +7,8 @@ and colours; nothing of pixels' values, trees or curves.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,7 +50,7 @@ def _refined(kind: Int64, touching: Int64, name: Int64) -> Int64:
     """Number pieces by their kind and the set of names of what they touch: int64 [k]."""
     rows = np.unique(np.stack([touching[:, 0], name[touching[:, 1]]], axis=1), axis=0)
     ends = np.searchsorted(rows[:, 0], np.arange(len(kind) + 1))
-    around = [rows[start:end, 1].tobytes() for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    around = [rows[start:end, 1].tobytes() for start, end in pairwise(ends)]
     seen: dict[tuple[int, bytes], int] = {}
     return np.array([seen.setdefault(key, len(seen)) for key in zip(kind.tolist(), around, strict=True)], np.int64)
 

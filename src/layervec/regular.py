@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -100,9 +101,10 @@ class _Ring:
     def change(self) -> _Change:
         """What puts the ellipse in place of the contour; that it may take one node more is no loss."""
         worth = ELLIPSE_WORTH + max(0, self.nodes - ELLIPSE_NODES)
-        return _Change(self.shape, worth, lambda outline: _swapped(outline, self.contour, self._points()))
+        return _Change(self.shape, worth, lambda outline: _swapped(outline, {self.contour: self.points()}))
 
-    def _points(self) -> Float64:
+    def points(self) -> Float64:
+        """The contour that is the ellipse."""
         points = self.ellipse.points()
         return points if self.clockwise else np.roll(points[::-1], 1, axis=0)
 
@@ -136,8 +138,11 @@ def _settled(fit: Fit, rings: Sequence[_Ring], target: Float32, threads: int | N
 
 def _with_rings(fit: Fit, rings: Sequence[_Ring]) -> Fit:
     outlines = list(fit.outlines)
+    of_shape: dict[int, dict[int, Float64]] = {}
     for ring in rings:
-        outlines[ring.shape] = ring.change().apply(outlines[ring.shape])
+        of_shape.setdefault(ring.shape, {})[ring.contour] = ring.points()
+    for shape, fresh in of_shape.items():
+        outlines[shape] = _swapped(outlines[shape], fresh)
     return replace(fit, outlines=tuple(outlines))
 
 
@@ -161,17 +166,15 @@ def _moved(ring: _Ring, move: Float64) -> _Ring:
     return replace(ring, ellipse=replace(ring.ellipse, centre=centre, axes=axes))
 
 
-def _swapped(outline: Outline, contour: int, points: Float64) -> Outline:
-    """Return the outline with these points, all of cubics, in place of a contour."""
-    begin, end = outline.starts[contour], outline.starts[contour + 1]
-    starts = outline.starts.copy()
-    starts[contour + 1 :] += len(points) - (end - begin)
-    curved = np.zeros(len(points) // 3, dtype=bool)
-    return Outline(
-        np.concatenate([outline.points[:begin], points, outline.points[end:]]),
-        starts,
-        np.concatenate([outline.straight[: begin // 3], curved, outline.straight[end // 3 :]]),
-    )
+def _swapped(outline: Outline, fresh: dict[int, Float64]) -> Outline:
+    """Return the outline with these points, all of cubics, in place of those contours."""
+    points, straight = [], []
+    for contour, (begin, end) in enumerate(pairwise(outline.starts.tolist())):
+        new = fresh.get(contour)
+        points.append(outline.points[begin:end] if new is None else new)
+        straight.append(outline.straight[begin // 3 : end // 3] if new is None else np.zeros(len(new) // 3, bool))
+    starts = np.cumsum([0, *map(len, points)], dtype=outline.starts.dtype)
+    return Outline(np.concatenate(points), starts, np.concatenate(straight))
 
 
 def _lines(shape: int, outline: Outline) -> Iterator[_Change]:
