@@ -16,6 +16,7 @@ from layervec.types import Bool, Float64, Int32, Int64
 
 LARGE = 0.01  # of the canvas; a piece as large is a thing of its own
 ROUNDS = 2  # of refinement: what lies on a thing is told from what lies on a like thing on another ground
+RARE = 0.1  # of the pieces of a colour; smaller groups go to the largest one, as where dots run into each other
 
 
 def alike(labels: Int32, contacts: Int32, colours: Float64, solid: Bool, near: float) -> Int64:
@@ -33,7 +34,7 @@ def alike(labels: Int32, contacts: Int32, colours: Float64, solid: Bool, near: f
     name = kind
     for _ in range(ROUNDS):
         name = np.where(free, count + _refined(kind, touching, name), own)
-    return _first_alike(name)
+    return _first_alike(np.where(free, _without_rare(kind, name), own))
 
 
 def _colour_classes(colours: Float64, area: Int64, near: float) -> Int64:
@@ -53,6 +54,17 @@ def _refined(kind: Int64, touching: Int64, name: Int64) -> Int64:
     around = [rows[start:end, 1].tobytes() for start, end in pairwise(ends)]
     seen: dict[tuple[int, bytes], int] = {}
     return np.array([seen.setdefault(key, len(seen)) for key in zip(kind.tolist(), around, strict=True)], np.int64)
+
+
+def _without_rare(kind: Int64, name: Int64) -> Int64:
+    """Name pieces of groups that have few of their kind as the largest group of that kind: int64 [k]."""
+    _, group, members = np.unique(name, return_inverse=True, return_counts=True)
+    found = name.copy()
+    for one in np.unique(kind):
+        mine = np.flatnonzero(kind == one)
+        size = members[group.ravel()[mine]]
+        found[mine[size < RARE * len(mine)]] = name[mine[size.argmax()]]
+    return found
 
 
 def _first_alike(name: Int64) -> Int64:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -168,12 +167,17 @@ def _moved(ring: _Ring, move: Float64) -> _Ring:
 
 def _swapped(outline: Outline, fresh: dict[int, Float64]) -> Outline:
     """Return the outline with these points, all of cubics, in place of those contours."""
-    points, straight = [], []
-    for contour, (begin, end) in enumerate(pairwise(outline.starts.tolist())):
-        new = fresh.get(contour)
-        points.append(outline.points[begin:end] if new is None else new)
-        straight.append(outline.straight[begin // 3 : end // 3] if new is None else np.zeros(len(new) // 3, bool))
-    starts = np.cumsum([0, *map(len, points)], dtype=outline.starts.dtype)
+    points, straight, done = [], [], 0
+    sizes = np.diff(outline.starts)
+    for contour in sorted(fresh):
+        begin, end = outline.starts[contour : contour + 2].tolist()
+        sizes[contour] = len(fresh[contour])
+        points += [outline.points[done:begin], fresh[contour]]
+        straight += [outline.straight[done // 3 : begin // 3], np.zeros(len(fresh[contour]) // 3, bool)]
+        done = end
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(outline.starts.dtype)
+    points.append(outline.points[done:])
+    straight.append(outline.straight[done // 3 :])
     return Outline(np.concatenate(points), starts, np.concatenate(straight))
 
 
