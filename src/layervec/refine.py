@@ -54,6 +54,8 @@ THINNEST_REACH = 0.15  # of a step, that points of the thinnest shapes take at l
 CLEAR_CONTRAST = 0.4  # of a channel; plain shapes that stand out less have their nodes cheaper, by its square
 FAINTEST_SHARE = 0.002  # of its price that a node costs at least
 SAME_COLOUR = 1e-3  # of a channel
+PIECES_A_SHAPE = 10  # on average, from which on shapes repeat one form
+MANY_PIECES = 300  # contours of drawn art, as many as zones may be ordered one by one
 HIDDEN_SHARE = 0.05  # of a shape; one that shows less of itself in drawn art keeps the colour that it was picked with
 WORTH = 0.8  # a shape is dropped when it removes less than this share of what a new one would
 STRUCTURE_WEIGHT = 0.05  # of the picture in which each object has a colour of its own, against the picture itself
@@ -111,8 +113,12 @@ def refine(
     plan = run.fit(plan, effort.steps, 0)
     for number in range(1, effort.rounds + 1):
         room = FIRST_SHARE + (1 - FIRST_SHARE) * number / effort.rounds
-        plan = run.exchange(run.thinned(plan), max(1, round(budget * room)))
+        most = max(1, round(budget * room))
+        plan = run.thinned(plan) if run.repeats(plan) else run.exchange(run.thinned(plan), most)
         plan = run.fit(plan, effort.round_steps, number)
+        if run.repeats(plan):
+            run.done += (effort.rounds - number) * effort.round_steps
+            break
     for _ in range(effort.final_fits):
         plan = run.with_fewer_stops(plan)
         plan = run.fit(run.thinned(plan), effort.final_steps, effort.rounds, last=True)
@@ -199,6 +205,15 @@ class _Run:
         self.latest = psnr
         self.tell(fitted, number)
         return fitted
+
+    def repeats(self, plan: Plan) -> bool:
+        """Tell whether a drawing is one of few shapes of many pieces each, such as the dots of a halftone.
+
+        Its zones are all that there is. Rounds that look for more shapes would paint over the dots with more dots, and
+        each costs as much as the pieces are many.
+        """
+        pieces = sum(outline.contours for outline in plan.outlines)
+        return self.drawn and pieces >= max(MANY_PIECES, PIECES_A_SHAPE * len(plan))
 
     def tell(self, plan: Plan, number: int, *, finished: bool = True) -> None:
         """Tell how far the work is, and of a plan that has just been finished."""

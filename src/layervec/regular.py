@@ -100,9 +100,10 @@ class _Ring:
     def change(self) -> _Change:
         """What puts the ellipse in place of the contour; that it may take one node more is no loss."""
         worth = ELLIPSE_WORTH + max(0, self.nodes - ELLIPSE_NODES)
-        return _Change(self.shape, worth, lambda outline: _swapped(outline, self.contour, self._points()))
+        return _Change(self.shape, worth, lambda outline: _swapped(outline, {self.contour: self.points()}))
 
-    def _points(self) -> Float64:
+    def points(self) -> Float64:
+        """The contour that is the ellipse."""
         points = self.ellipse.points()
         return points if self.clockwise else np.roll(points[::-1], 1, axis=0)
 
@@ -136,8 +137,11 @@ def _settled(fit: Fit, rings: Sequence[_Ring], target: Float32, threads: int | N
 
 def _with_rings(fit: Fit, rings: Sequence[_Ring]) -> Fit:
     outlines = list(fit.outlines)
+    of_shape: dict[int, dict[int, Float64]] = {}
     for ring in rings:
-        outlines[ring.shape] = ring.change().apply(outlines[ring.shape])
+        of_shape.setdefault(ring.shape, {})[ring.contour] = ring.points()
+    for shape, fresh in of_shape.items():
+        outlines[shape] = _swapped(outlines[shape], fresh)
     return replace(fit, outlines=tuple(outlines))
 
 
@@ -161,17 +165,20 @@ def _moved(ring: _Ring, move: Float64) -> _Ring:
     return replace(ring, ellipse=replace(ring.ellipse, centre=centre, axes=axes))
 
 
-def _swapped(outline: Outline, contour: int, points: Float64) -> Outline:
-    """Return the outline with these points, all of cubics, in place of a contour."""
-    begin, end = outline.starts[contour], outline.starts[contour + 1]
-    starts = outline.starts.copy()
-    starts[contour + 1 :] += len(points) - (end - begin)
-    curved = np.zeros(len(points) // 3, dtype=bool)
-    return Outline(
-        np.concatenate([outline.points[:begin], points, outline.points[end:]]),
-        starts,
-        np.concatenate([outline.straight[: begin // 3], curved, outline.straight[end // 3 :]]),
-    )
+def _swapped(outline: Outline, fresh: dict[int, Float64]) -> Outline:
+    """Return the outline with these points, all of cubics, in place of those contours."""
+    points, straight, done = [], [], 0
+    sizes = np.diff(outline.starts)
+    for contour in sorted(fresh):
+        begin, end = outline.starts[contour : contour + 2].tolist()
+        sizes[contour] = len(fresh[contour])
+        points += [outline.points[done:begin], fresh[contour]]
+        straight += [outline.straight[done // 3 : begin // 3], np.zeros(len(fresh[contour]) // 3, bool)]
+        done = end
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(outline.starts.dtype)
+    points.append(outline.points[done:])
+    straight.append(outline.straight[done // 3 :])
+    return Outline(np.concatenate(points), starts, np.concatenate(straight))
 
 
 def _lines(shape: int, outline: Outline) -> Iterator[_Change]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layervec import details
+from layervec import details, gather
 from layervec.grain import grain
 from layervec.masks import grown as grow
 from layervec.types import Bool, Float32, Float64, Int32, Int64
@@ -172,6 +172,9 @@ def _joined(zones: Zones, found: details.Details) -> Zones:
     solid = np.concatenate([zones.solid, np.ones(len(every) - len(zones), bool)])
     fine = np.arange(len(every)) >= len(zones)
     one = _touching(labels, every, solid, fine)
+    if len(np.unique(one)) >= MOST_ZONES:
+        labels = np.append(one, -1)[labels].astype(np.int32)
+        one = gather.alike(labels, _contacts(labels), every, solid, ALIKE)[one]
     return _largest(Zones(labels, every, solid, fine), one)
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from layervec.curves.edit import area, controls, simplify, straighten
+from layervec.curves.edit import all_controls, simplify, straighten, swept
 from layervec.types import Bool, Float64, Int32, Int64, Outline
 
 __all__ = [
@@ -169,8 +169,10 @@ def _chord_counts(cubics: Float64, straight: Bool, tolerance: float) -> Int64:
 
 def thickness(outline: Outline) -> float:
     """Return twice the area over the length of the border, px: about the width of a line, half that of a disc."""
-    rings = flatten(outline, THICKNESS_TOLERANCE)
-    length = sum(float(np.hypot(*np.diff(ring, axis=0, append=ring[:1]).T).sum()) for ring in rings)
+    start, end, segment = chords([outline], THICKNESS_TOLERANCE)
+    steps = np.hypot(*(end - start).T)
+    ends = np.searchsorted(segment, outline.starts // 3).tolist()
+    length = sum(float(steps[a:b].sum()) for a, b in pairwise(ends))
     return 2.0 * abs(signed_area(outline)) / max(length, 1e-9)
 
 
@@ -178,7 +180,8 @@ def signed_area(outline: Outline) -> float:
     """Return the area in px^2 that the contours enclose, exactly: outer ones count positive, holes
     negative.
     """
-    return sum(area(controls(outline.points[a:b])) for a, b in pairwise(outline.starts))
+    areas = swept(all_controls(outline))
+    return sum(float(areas[a:b].sum()) for a, b in pairwise((outline.starts // 3).tolist()))
 
 
 def self_crossings(outlines: Sequence[Outline], tolerance: float = CROSSING_TOLERANCE) -> Int64:

@@ -38,6 +38,15 @@ def controls(points: Float64) -> Float64:
     return np.concatenate((nodes, np.roll(nodes[:, :1], -1, 0)), 1)
 
 
+def all_controls(outline: Outline) -> Float64:
+    """Return the control points, float64 [k, 4, 2], of all segments of an outline, contour by contour."""
+    nodes = outline.points.reshape(-1, 3, 2)
+    following = np.arange(1, len(nodes) + 1)
+    first = outline.starts // 3
+    following[first[1:] - 1] = first[:-1]
+    return np.concatenate((nodes, nodes[following, :1]), 1)
+
+
 def area(cubics: Float64) -> float:
     """Return the signed area (px^2) inside one contour's cubics [k, 4, 2], positive when clockwise on screen."""
     return float(swept(cubics).sum())

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from layervec.curves.edit import area, bernstein, controls, headings, swept, thirds
+from layervec.curves.edit import all_controls, area, bernstein, headings, swept, thirds
 from layervec.curves.nesting import Nesting, nested
 from layervec.types import Bool, Float64, Int64, Outline
 
@@ -95,20 +95,37 @@ def crossing_places(outline: Outline) -> Float64:
 
 def _pairs(start: Float64, end: Float64) -> tuple[Int64, Float64]:
     """Return all pairs of chords that cross, int64 [n, 2], and where on each, float64 [n, 2], above 0 and below 1."""
-    way, offset = end - start, start[None] - start[:, None]
-    det = way[:, None, 0] * way[None, :, 1] - way[:, None, 1] * way[None, :, 0]
+    i, j = _near(start, end)
+    way, offset = end - start, start[j] - start[i]
+    det = way[i, 0] * way[j, 1] - way[i, 1] * way[j, 0]
     safe = np.where(det == 0.0, np.inf, det)
-    s = (offset[..., 0] * way[None, :, 1] - offset[..., 1] * way[None, :, 0]) / safe
-    t = (offset[..., 0] * way[:, None, 1] - offset[..., 1] * way[:, None, 0]) / safe
+    s = (offset[:, 0] * way[j, 1] - offset[:, 1] * way[j, 0]) / safe
+    t = (offset[:, 0] * way[i, 1] - offset[:, 1] * way[i, 0]) / safe
     inside = (np.minimum(s, t) > 1e-9) & (np.maximum(s, t) < 1 - 1e-9)
-    i, j = np.nonzero(np.triu(inside, 1))
-    return np.stack([i, j], axis=1), np.stack([s[i, j], t[i, j]], axis=1)
+    return np.stack([i, j], axis=1)[inside], np.stack([s, t], axis=1)[inside]
+
+
+def _near(start: Float64, end: Float64) -> tuple[Int64, Int64]:
+    """Return the pairs i < j of chords whose boxes meet, in order: int64 [n] each.
+
+    Sorted by their left ends, as most of many chords lie apart.
+    """
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    order = np.argsort(low[:, 0], kind="stable")
+    later = np.searchsorted(low[order, 0], high[order, 0], side="right") - np.arange(1, len(order) + 1)
+    one = np.repeat(np.arange(len(order)), later)
+    other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(later) - later, later)
+    one, other = order[one], order[other]
+    meet = (low[one, 1] <= high[other, 1]) & (low[other, 1] <= high[one, 1])
+    i, j = np.minimum(one, other)[meet], np.maximum(one, other)[meet]
+    by_place = np.lexsort((j, i))
+    return i[by_place], j[by_place]
 
 
 def _uncrossed(outline: Outline, places: Float64) -> list[Ring]:
     """Cut at all crossings and join the other way round."""
     flat = places.ravel()  # pass 2c and 2c + 1 are the two strands of crossing c
-    cubics = np.concatenate([controls(outline.points[a:b]) for a, b in pairwise(outline.starts)])
+    cubics = all_controls(outline)
     found = []
     following, wraps = np.empty(len(flat), np.int64), np.zeros(len(flat), bool)
     contour = np.searchsorted(outline.starts // 3, flat, side="right") - 1
@@ -231,7 +248,8 @@ def _measured(parts: list[Ring]) -> tuple[list[Float64], Float64, Float64]:
 
 def rings(outline: Outline) -> list[Ring]:
     """Return the contours of an outline."""
-    return [Ring(controls(outline.points[a:b]), outline.straight[a // 3 : b // 3]) for a, b in pairwise(outline.starts)]
+    cubics = all_controls(outline)
+    return [Ring(cubics[a:b], outline.straight[a:b]) for a, b in pairwise((outline.starts // 3).tolist())]
 
 
 def nesting(outline: Outline) -> Nesting:
