@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +25,7 @@ OFF_SHARE = 0.1  # of the shorter half axis, likewise; else every speck is an el
 UPRIGHT = math.radians(3.0)  # most tilt of an ellipse that is set upright, if it stays as near
 LEVEL = math.radians(0.5)  # most tilt of a line that is made level or upright
 MOST_LIFT = 0.25  # px that a node may move
+MOST_TILTS = 4096  # that are kept worked out, 2 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,17 @@ class Ellipse:
 
     def along(self) -> Float64:
         """Return how its points move as each half axis grows: [2, 12, 2]."""
-        quarter = np.array([[1.0, 0.0], [1.0, KAPPA], [KAPPA, 1.0]])
-        unit = np.concatenate([quarter @ _turn(k * math.pi / 2).T for k in range(4)])
-        return np.stack([np.outer(unit[:, axis], _turn(self.tilt)[:, axis]) for axis in range(2)])
+        return _along(self.tilt)
+
+
+@lru_cache(maxsize=MOST_TILTS)  # ellipses settle in many steps, and most of many are circles
+def _along(tilt: float) -> Float64:
+    """Return how the points of an ellipse of this tilt move as each half axis grows: [2, 12, 2], read only."""
+    quarter = np.array([[1.0, 0.0], [1.0, KAPPA], [KAPPA, 1.0]])
+    unit = np.concatenate([quarter @ _turn(k * math.pi / 2).T for k in range(4)])
+    found = np.stack([np.outer(unit[:, axis], _turn(tilt)[:, axis]) for axis in range(2)])
+    found.flags.writeable = False
+    return found
 
 
 def _turn(angle: float) -> Float64:
