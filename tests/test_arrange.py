@@ -190,7 +190,7 @@ def test_an_enclosed_sibling_is_painted_later(nesting) -> None:
 @pytest.mark.parametrize("name", PICTURES)
 def test_painting_the_masks_in_order_shows_the_settled_regions(name) -> None:
     found, pixels, plan = chosen(PICTURES[name](), 24)
-    expected = arrange._settled(found, plan, pixels)
+    expected = arrange._settled(found, plan, pixels if found.flat is None else found.flat)
     masks = draw_masks(found, plan, pixels, range(len(plan)))
     shown = np.full(expected.shape, -1)
     for i in arrange.stack(found, plan.nodes):

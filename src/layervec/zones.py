@@ -122,6 +122,8 @@ def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
     import cv2
 
     found = labels.copy()
+    if len(thin) < 2:
+        return found
     for i in np.flatnonzero(thin):
         mine = labels == i
         beside = labels[grow(mine, 1)]
