@@ -23,6 +23,7 @@ CUT = 0.4  # of the way from the least to the largest share nearby; rather too w
 
 
 LEAST_AREA = 3.0  # of its pixels; smaller contours are left out
+SMALL = 1 << 20  # pixels of finer masks that are cheap whatever their form
 MOST_PIXELS = 1 << 26  # of a finer mask
 
 
@@ -30,6 +31,8 @@ def pays(mask: Bool) -> bool:
     """Tell whether a mask is thin enough for whole pixels to say little of its form."""
     if mask.size * FACTOR**2 > MOST_PIXELS:
         return False
+    if mask.size * FACTOR**2 <= SMALL:
+        return True
     length = sum(int((np.diff(mask, axis=axis) != 0).sum()) for axis in (0, 1))
     return 2.0 * int(mask.sum()) < THICK * length
 
