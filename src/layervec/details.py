@@ -102,6 +102,7 @@ class _Mixes:
         self._own = pixels.reshape(-1, channels)[spots].astype(np.float64)
         self._ground = sharp.reshape(-1, channels)[near.flat[spots]].astype(np.float64)
         self._off = self._own - self._ground
+        self._mixed = np.abs(self._own - sharp.reshape(-1, channels)[spots]).max(axis=1) > LEAST_CONTRAST
         self._energy = (self._off**2).sum(axis=1)
         self.faint = self._energy < LEAST_CONTRAST**2
         _, parts = cv2.connectedComponents(rest.astype(np.uint8), connectivity=8)
@@ -242,10 +243,10 @@ class _Mixes:
         return found
 
     def _lines(self, ink: Float64, which: Int32, share: Float64) -> Bool:
-        """Tell which pixels have just this colour along a line of it, not beside a stronger ink: bool [n]."""
+        """Tell which pixels have just this colour along a line of it, no edge's nor beside a stronger ink: bool [n]."""
         import cv2
 
-        exact: Bool = (np.abs(self._own - ink).max(axis=1) <= EXACT) & (which >= 0)
+        exact: Bool = (np.abs(self._own - ink).max(axis=1) <= EXACT) & (which >= 0) & ~self._mixed
         if not exact.any():
             return np.zeros(len(which), bool)
         sheet = np.zeros(self._shape, np.float32)

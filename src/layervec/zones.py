@@ -232,8 +232,10 @@ def _rejoined(labels: Int32, solid: Bool, exact: int, flat: Float32, w: int) -> 
     sheet = labels.reshape(-1, w)
     ends = _contacts(sheet)
     colours = _means(labels, flat, count)
-    near = (np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= STEPS[1]) & solid[ends].all(axis=1)
-    one = _first_of(ends[near & ((ends < exact).sum(axis=1) == 1)], count)
+    near = np.abs(colours[ends[:, 0]] - colours[ends[:, 1]]).max(axis=1) <= STEPS[1]
+    if max(sheet.shape) > ICON:  # in smaller pictures what rings is as wide as what it rings around
+        near &= solid[ends].all(axis=1) & ((ends < exact).sum(axis=1) == 1)
+    one = _first_of(ends[near], count)
     kept = np.flatnonzero(one == np.arange(count))
     names = np.full(count + 1, -1, np.int32)  # the last is that of no zone
     names[kept] = np.arange(len(kept))
