@@ -68,8 +68,8 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     inside = inside.reshape(h, w)
     colours = _colours(inside.ravel(), flat, len(solid))
     thin = _thin(inside, len(solid))
-    letters = _on_one_ground(inside, colours, thin)
-    inside = _without_seams(inside, colours, thin & ~letters)
+    letters = _on_one_ground(inside, colours, thin) | (thin & ~_wide(inside, len(solid)))
+    inside = _without_seams(inside, colours, letters)
     colours, solid = _in_known(colours, known, thin), solid | thin
 
     def without(left: Bool) -> tuple[Zones, details.Details]:
@@ -117,14 +117,19 @@ def _on_one_ground(labels: Int32, colours: Float64, thin: Bool) -> Bool:
     return found
 
 
+def _wide(labels: Int32, count: int) -> Bool:
+    """Tell which zones are two pixels wide somewhere: bool [count]."""
+    square = labels[:-1, :-1]
+    whole = (square == labels[1:, :-1]) & (square == labels[:-1, 1:]) & (square == labels[1:, 1:]) & (square >= 0)
+    return np.asarray(np.bincount(square[whole], minlength=count) > 0)
+
+
 def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
     """Give thin zones that only mix what lies on their two sides, as antialiased borders do, to the likelier side."""
-    import cv2
-
     found = labels.copy()
     if len(thin) < 2:
         return found
-    for i in np.flatnonzero(thin):
+    for i in np.flatnonzero(thin & ~_wide(labels, len(thin))):
         mine = labels == i
         beside = labels[grow(mine, 1)]
         count = np.bincount(beside[beside >= 0], minlength=len(thin))
@@ -132,8 +137,7 @@ def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
         one, other = np.argsort(-count, kind="stable")[:2]
         way, off = colours[other] - colours[one], colours[i] - colours[one]
         share = float(off @ way) / max(float(way @ way), 1e-9)
-        wide = cv2.erode(mine.astype(np.uint8), np.ones((2, 2), np.uint8)).any()
-        if count[other] > 0 and not wide and MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= SEAM:
+        if count[other] > 0 and MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= SEAM:
             found[mine] = one if share < 0.5 else other
     return found
 
