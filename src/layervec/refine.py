@@ -432,7 +432,7 @@ class _Run:
             weak = np.argsort(worth, kind="stable")
             weak = weak[(worth[weak] < limit) & (weak != self._base(plan)) & ~np.isin(plan.nodes[weak], list(needed))]
             if not len(weak):
-                return plan
+                return self._without_doubles(plan) if self.drawn else plan
             most, loss = min(most, len(weak)), self._loss(plan)
             while True:
                 left = plan.only(np.setdiff1d(np.arange(len(plan)), weak[:most]))
@@ -445,12 +445,34 @@ class _Run:
             else:
                 needed.add(int(plan.nodes[weak[0]]))
 
-    def _loss(self, plan: Plan) -> float:
-        """Squared error of the drawing of a plan."""
+    def _without_doubles(self, plan: Plan) -> Plan:
+        """Drop shapes that show in simpler drawings alone, if others, ranked anew, stand in for them there."""
+        limit = WORTH * self.least_gain
+        removal = self._removal(plan)
+        hidden = plan.nodes[(removal < limit) & ~self._content[plan.nodes]]
+        for node in np.setdiff1d(hidden, [0]):
+            left = self.ranked(plan.only(np.flatnonzero(plan.nodes != node)))
+            if self._loss(left, PREFIXES) <= self._loss(plan, PREFIXES) + limit:
+                plan = left
+        return plan
+
+    def _removal(self, plan: Plan) -> Float64:
+        """Return the squared error that dropping each shape adds to the whole drawing: float64 [k]."""
         from layervec import raster
 
-        fit, _ = self._laid_out(plan)
-        return raster.fit_pass(fit.scene(), self.target, threads=self.threads).loss
+        fit, order = self._laid_out(plan)
+        removal = np.zeros(len(plan))
+        removal[order] = raster.survey(fit.scene(), self.target, threads=self.threads).removal
+        return removal
+
+    def _loss(self, plan: Plan, prefixes: tuple[tuple[int, float], ...] = ()) -> float:
+        """Squared error of the drawing of a plan, and of those of its first shapes by these weights."""
+        from layervec import raster
+
+        fit, order = self._laid_out(plan)
+        parts = _weighted(order, prefixes)
+        scenes = [(fit.only(shown).scene(), weight) for shown, weight in parts]
+        return sum(weight * raster.fit_pass(scene, self.target, threads=self.threads).loss for scene, weight in scenes)
 
     def ranked(self, plan: Plan) -> Plan:
         """Return the plan with its shapes in order of importance."""
@@ -470,9 +492,7 @@ class _Run:
         from layervec import raster
 
         fit, order = self._laid_out(plan)
-        scene = fit.scene()
-        worth = np.zeros(len(plan))
-        worth[order] = raster.survey(scene, self.target, threads=self.threads).removal
+        worth = self._removal(plan)
         for shown, weight in _weighted(order, PREFIXES)[1:]:
             ranks = order[shown]
             simpler = raster.survey(fit.only(shown).scene(), self.target, threads=self.threads).removal
@@ -480,7 +500,7 @@ class _Run:
         worth *= factors(self.tree)[plan.nodes]
         content = self._content[plan.nodes] & (worth > SEEN_SHARE * self.least_gain)
         worth[content] = np.maximum(worth[content], self.least_gain)
-        image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
+        image = raster.render(fit.scene(), self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layervec.masks import grown
 from layervec.types import Bool, Float32
 
 FACTOR = 4  # pixels of a finer mask a pixel, along each side
@@ -20,8 +21,7 @@ THICK = 6.0  # px; masks that are thicker keep their form in whole pixels
 MIXED = 0.25  # of squared contrast; what is farther off the straight way from ground to ink mixes other colours
 STEEP = 0.15  # of full ink, between the least and the largest share nearby; flatter places are as in whole pixels
 CUT = 0.4  # of the way from the least to the largest share nearby; rather too wide, as a line once broken stays so
-
-
+BORDER = 2  # px; what lies deeper inside of what shows is no border, whatever its colour: other shapes may come there
 LEAST_AREA = 3.0  # of its pixels; smaller contours are left out
 SMALL = 1 << 20  # pixels of finer masks that are cheap whatever their form
 MOST_PIXELS = 1 << 26  # of a finer mask
@@ -63,14 +63,12 @@ def finer(mask: Bool, shown: Bool, around: Float32, pixels: Float32, ink: Float3
 
 def _shares(mask: Bool, shown: Bool, around: Float32, pixels: Float32, ink: Float32) -> Float32:
     """Return how much of its ink each pixel has, 0..1: float32 [h, w]."""
-    import cv2
-
     way = ink - around
     length = np.maximum((way**2).sum(axis=2), 1e-9)
     off = pixels - around
     share = np.clip((off * way).sum(axis=2) / length, 0.0, 1.0)
     left = ((off - share[..., None] * way) ** 2).sum(axis=2)
-    beside = cv2.dilate(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     share = np.where(left <= MIXED * length, share, shown)
-    covered = cv2.dilate((mask & ~shown).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return np.where(beside & ~(mask & covered), share, mask).astype(np.float32)
+    border = grown(shown, 1) & grown(~shown, BORDER)
+    covered = grown(mask & ~shown, 1)
+    return np.where(border & ~(mask & covered), share, mask).astype(np.float32)
