@@ -230,7 +230,10 @@ class _Mixes:
         for k in np.flatnonzero(chosen[:, : len(known)].any(axis=0)):
             sheet = np.zeros(self._shape, np.uint8)
             sheet.flat[self._spots] = np.abs(self._own - known[k]).max(axis=1) <= EXACT
-            wide = np.bincount(self._part, cv2.erode(sheet, np.ones((2, 2), np.uint8)).flat[self._spots], self._parts)
+            wide = np.zeros(self._parts)
+            for block in ((2, 3), (3, 2)):  # a dot of two pixels by two has none that nothing else mixes with
+                core = cv2.erode(sheet, np.ones(block, np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+                wide += np.bincount(self._part, core.flat[self._spots], self._parts)
             thin = chosen[:, k] & (wide == 0)
             for stronger in range(k):
                 way = known[stronger] - ground

@@ -7,6 +7,7 @@ colours; where it does not, smaller steps are tried. Knows pixels; nothing of tr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,7 +37,10 @@ CALM_SHARE_ICON = 0.5  # likewise there
 RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
 EXPLAINED = 0.8  # of the pixels of a thin zone, that details have or give to a zone, else it stays a zone
+MOST_SPECK = 4  # px of a detail that may be a mixture of what it touches
+ALONG = 0.8  # of the pixels of a larger one, that touch both colours that it mixes
 SEAM = 0.2  # of a channel; how far off the mixtures of both sides a thin zone may be that is only their border
+MOST_OFF = 0.8  # of the squared contrast nearby; a pixel that is farther off its neighbour is not of the same zone
 MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones around is no mixture of them but a line
 
 
@@ -75,7 +79,7 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     def without(left: Bool) -> tuple[Zones, details.Details]:
         names = np.append(np.where(left, -1, np.cumsum(~left) - 1), -1).astype(np.int32)
         kept = names[inside]
-        grown = _grown(kept, sharp)
+        grown = _grown(kept, sharp, pixels)
         likely = _likely(known, colours[~left], solid[~left])
         zones = Zones(grown, colours[~left], solid[~left], np.zeros(int((~left).sum()), bool))
         return zones, details.find(pixels, kept, sharp, grown, likely)
@@ -135,9 +139,8 @@ def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
         count = np.bincount(beside[beside >= 0], minlength=len(thin))
         count[thin] = 0
         one, other = np.argsort(-count, kind="stable")[:2]
-        way, off = colours[other] - colours[one], colours[i] - colours[one]
-        share = float(off @ way) / max(float(way @ way), 1e-9)
-        if count[other] > 0 and MIXED < share < 1.0 - MIXED and np.abs(off - share * way).max() <= SEAM:
+        share, off = _mixture(colours[i], colours[one], colours[other])
+        if count[other] > 0 and MIXED < share < 1.0 - MIXED and off <= SEAM:
             found[mine] = one if share < 0.5 else other
     return found
 
@@ -177,11 +180,46 @@ def _joined(zones: Zones, found: details.Details) -> Zones:
     every = np.concatenate(colours)
     solid = np.concatenate([zones.solid, np.ones(len(every) - len(zones), bool)])
     fine = np.arange(len(every)) >= len(zones)
+    labels = _without_specks(labels, every, solid, fine)
     one = _touching(labels, every, solid, fine)
     if len(np.unique(one)) >= MOST_ZONES:
         labels = np.append(one, -1)[labels].astype(np.int32)
         one = gather.alike(labels, _contacts(labels), every, solid, ALIKE)[one]
     return _largest(Zones(labels, every, solid, fine), one)
+
+
+def _without_specks(labels: Int32, colours: Float64, solid: Bool, fine: Bool) -> Int32:
+    """Give details that only mix two colours that they touch, as where edges meet, to the likelier one.
+
+    Small ones, and thin ones that have both colours beside them all along.
+    """
+    found = labels.copy()
+    area = np.bincount(labels.ravel() + 1, minlength=len(colours) + 1)[1:]
+    small = area <= MOST_SPECK
+    for i in np.flatnonzero(fine & (area > 0) & (small | ~_wide(labels, len(colours)))):
+        mine = labels == i
+        beside = np.unique(labels[grow(mine, 1) & ~mine])
+        beside = beside[beside >= 0]
+        ends = itertools.combinations(beside[solid[beside]], 2)
+        for one, other in ends:
+            share, off = _mixture(colours[i], colours[one], colours[other])
+            if off <= ALIKE and MIXED < share < 1.0 - MIXED and (small[i] or _along(mine, labels, one, other)):
+                found[mine] = one if share < 0.5 else other
+                break
+    return found
+
+
+def _mixture(colour: Float64, one: Float64, other: Float64) -> tuple[float, float]:
+    """Return how much a colour has of the other one of two, and how far it is off their mixtures, in a channel."""
+    way, off = other - one, colour - one
+    share = float(off @ way) / max(float(way @ way), 1e-9)
+    return share, float(np.abs(off - share * way).max())
+
+
+def _along(mine: Bool, labels: Int32, one: int, other: int) -> bool:
+    """Tell whether most pixels have both zones beside them."""
+    both = grow(labels == one, 1) & grow(labels == other, 1)
+    return bool(both[mine].mean() >= ALONG)
 
 
 def _touching(labels: Int32, colours: Float64, solid: Bool, fine: Bool) -> Int64:
@@ -401,37 +439,44 @@ def _centred(values: Int64, number: Int64, count: int) -> Float64:
     return np.asarray(off / np.sqrt(np.bincount(number, off**2, count) / area + 1.0)[number])
 
 
-def _grown(labels: Int32, pixels: Float32) -> Int32:
+def _grown(labels: Int32, sharp: Float32, pixels: Float32) -> Int32:
     """Give pixels within RIM px of zones to the one of their neighbours' that looks most like them.
 
     Not those of thin lines, which no zones there make by mixing: else a line would be split between its two sides.
     """
     h, w = labels.shape
-    mixed = _between(labels >= 0, pixels)
+    most = _most_off(labels >= 0, sharp)
     for _ in range(RIM):
         grown, best = labels.copy(), np.full((h, w), np.inf, dtype=np.float32)
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             here = np.s_[max(0, dy) : h + min(0, dy), max(0, dx) : w + min(0, dx)]
             there = np.s_[max(0, -dy) : h - max(0, dy), max(0, -dx) : w - max(0, dx)]
-            off = ((pixels[here] - pixels[there]) ** 2).sum(axis=2)
-            better = mixed[here] & (labels[here] < 0) & (labels[there] >= 0) & (off < best[here])
+            off = ((sharp[here] - sharp[there]) ** 2).sum(axis=2)
+            like = ((pixels[here] - sharp[there]) ** 2).sum(axis=2) <= most[here]
+            better = like & (labels[here] < 0) & (labels[there] >= 0) & (off < best[here])
             grown[here][better] = labels[there][better]
             best[here][better] = off[better]
         labels = grown
     return labels
 
 
-def _between(known: Bool, pixels: Float32) -> Bool:
-    """Tell whose channels lie between those of known pixels within RIM px, on black and on white: bool [h, w].
+def _most_off(known: Bool, pixels: Float32) -> Float32:
+    """Return how far a pixel may be from one beside it to be of its zone, squared: [h, w], -1 where it is of none.
 
-    On black alone a dark line around a light thing on clear ground would lie between both.
+    Its channels lie between those of known pixels within RIM px, on black and on white: on black alone a dark line
+    around a light thing on clear ground would lie between both. And it is not all of the way off, as a dot is that has
+    the colour of a line nearby.
     """
     import cv2
 
+    channels = pixels.shape[2]
     if pixels.shape[2] == 4:
         pixels = np.concatenate([pixels, pixels[..., :3] - pixels[..., 3:]], axis=2)  # less one, the same for all
     near = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
     sheets = np.moveaxis(pixels, 2, 0)  # filters take four channels at most
     low = np.stack([cv2.erode(np.where(known, sheet, np.float32(np.inf)), near) for sheet in sheets], axis=2)
     high = np.stack([cv2.dilate(np.where(known, sheet, np.float32(-np.inf)), near) for sheet in sheets], axis=2)
-    return np.asarray(((pixels >= low - MIXED) & (pixels <= high + MIXED)).all(axis=2))
+    mixed = ((pixels >= low - MIXED) & (pixels <= high + MIXED)).all(axis=2)
+    most = np.full(mixed.shape, -1.0, np.float32)
+    most[mixed] = MOST_OFF * ((high[mixed] - low[mixed])[:, :channels] ** 2).sum(axis=1) + MIXED**2
+    return most
