@@ -21,7 +21,7 @@ def known(name: str) -> object:
     return pytest.param(name, marks=[mark] if name in OPEN else [])
 
 
-@pytest.mark.parametrize("name", map(known, FAULTS))
+@pytest.mark.parametrize("name", [known(name) for name in FAULTS])
 def test_what_drawings_got_wrong_is_drawn_right(name) -> None:
     case = FAULTS[name]()
     svg = vectorize(case.png(), Settings(drop_background=case.drop_background)).svg
