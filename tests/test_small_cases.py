@@ -11,7 +11,7 @@ from layervec import Settings, vectorize
 
 OPEN = {  # what is not drawn right yet, and why
     "1bit-outline": "a stretch of 11 px of a line of one pixel is lost when crossings are mended",
-    "icon32": "the plain blue comes out two levels off, beside what rings",
+    "icon32": "what rings beside the letter and the dot gets shapes of its own",
     "map-lines": "where the line lies half on two columns of pixels it gets a colour of its own",
 }
 

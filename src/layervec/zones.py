@@ -20,6 +20,7 @@ from layervec.types import Bool, Float32, Float64, Int32, Int64
 
 STEPS = (12 / 255, 5 / 255, 2.5 / 255, 1.2 / 255)  # most change of a channel from pixel to pixel, tried in this order
 EXACT_SHARE = 0.5  # of a zone's pixels that have just one colour, from which on it is the zone's
+NEAR_SHARE = 0.2  # likewise of one that is ALIKE to the mean
 NEAR = 16 / 255  # of a channel, between a thin zone's mean colour and the exact one that it has
 EQUAL = 0.1 / 255  # most change of a channel from pixel to pixel in just one colour; rounding makes less
 UNLIKE = 3.5 / 255  # most difference of a channel between neighbouring tones of a ramp
@@ -203,7 +204,7 @@ def _without_specks(labels: Int32, colours: Float64, solid: Bool, fine: Bool) ->
         ends = itertools.combinations(beside[solid[beside]], 2)
         for one, other in ends:
             share, off = _mixture(colours[i], colours[one], colours[other])
-            if off <= ALIKE and MIXED < share < 1.0 - MIXED and (small[i] or _along(mine, labels, one, other)):
+            if off <= ALIKE and 0.0 < share < 1.0 and (small[i] or _along(mine, labels, one, other)):
                 found[mine] = one if share < 0.5 else other
                 break
     return found
@@ -217,8 +218,11 @@ def _mixture(colour: Float64, one: Float64, other: Float64) -> tuple[float, floa
 
 
 def _along(mine: Bool, labels: Int32, one: int, other: int) -> bool:
-    """Tell whether most pixels have both zones beside them."""
-    both = grow(labels == one, 1) & grow(labels == other, 1)
+    """Tell whether most pixels have both zones beside them, or one and the end of the canvas."""
+    beside = grow(labels == one, 1), grow(labels == other, 1)
+    end = np.ones(labels.shape, bool)
+    end[1:-1, 1:-1] = False
+    both = (beside[0] & beside[1]) | (end & (beside[0] | beside[1]))
     return bool(both[mine].mean() >= ALONG)
 
 
@@ -372,7 +376,10 @@ def _cores(pieces: Int32) -> Int32:
 
 
 def _colours(labels: Int32, flat: Float32, count: int) -> Float64:
-    """Return the colour of each label, that of half of its pixels or more, else their mean: float64 [count, c]."""
+    """Return the colour of each label: float64 [count, c].
+
+    The one of half of its pixels or more, or of many that is as good as their mean, else the mean.
+    """
     found = _means(labels, flat, count)
     inside = np.flatnonzero(labels >= 0)
     levels = np.rint(flat[inside] * 255).astype(np.int64)
@@ -381,8 +388,12 @@ def _colours(labels: Int32, flat: Float32, count: int) -> Float64:
         code = code * 256 + column
     _, first, of, number = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
     owner = labels[inside[first]]
-    most = number >= EXACT_SHARE * np.bincount(labels[inside], minlength=count)[owner]
-    found[owner[most]] = _means(np.where(most, np.arange(len(most)), -1)[of], flat[inside], len(most))[most]
+    share = number / np.bincount(labels[inside], minlength=count)[owner]
+    exact = _means(of, flat[inside], len(number))
+    near = np.abs(exact - found[owner]).max(axis=1) <= ALIKE
+    order = np.argsort(number, kind="stable")  # the most frequent one of a label is written last
+    most = order[(share >= np.where(near, NEAR_SHARE, EXACT_SHARE))[order]]
+    found[owner[most]] = exact[most]
     return found
 
 
