@@ -444,6 +444,16 @@ def test_what_a_drawing_lacks_is_told():
     assert found.as_dict()["missing"][0]["area"] > 0
 
 
+def test_what_is_seen_of_a_small_picture_is_judged_at_its_own_size():
+    """Enlarged, its steps are blurred, and no drawing is."""
+    ring = '<path d="M8 2a6 6 0 1 0 .01 0ZM8 5a3 3 0 1 1-.01 0Z" fill-rule="evenodd"/>'
+    text = f'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">{ring}</svg>'
+    found = score(text, (render_svg(text, 16, 16) * 255).round().astype(np.uint8))
+    assert found.width > 16  # all else is measured larger
+    assert found.missing == ()
+    assert found.explained > 0.99
+
+
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.svg cannot be read: no such file"):
         score(tmp_path / "nothing.svg", picture())

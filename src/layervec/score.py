@@ -149,7 +149,8 @@ def score(svg: str | Path, image: Source, *, longest: int = LONGEST, masks: Path
       alpha falls by more than OPEN_DROP when that layer alone is hidden.
     - crossing: paths whose contours cross themselves or each other, touching left out; paths with arcs are left out,
       and those of more than MOST_PIECES pieces.
-    - explained, missing: what a person sees of the picture in the drawing, and what not; see visibility.py.
+    - explained, missing: what a person sees of the picture in the drawing, and what not; see visibility.py. Of a
+      smaller picture at its own size.
     - left_out: what the SVG has that is neither rendered nor counted, such as links out of the file and scripts.
     - objects: see `agreement.Agreement`; a shape covers the pixels where it has at least half of its greatest alpha.
 
@@ -166,6 +167,10 @@ def _measured(document: Document, size: int, opened: Picture, longest: int, mask
     height, width = picture.shape[:2]
     asked = None if masks is None else folders.masks(masks, width, height, (opened.width, opened.height))
     shown = document.render(width, height, _WHITE)
+    seen, drawn = picture, shown
+    if max(opened.raster.height, opened.raster.width) < longest:  # what is enlarged is blurred, which no drawing is
+        seen = compared(opened.raster, max(opened.raster.height, opened.raster.width))
+        drawn = document.render(seen.shape[1], seen.shape[0], _WHITE)
     error = metrics.mse(shown, picture)
     ranked = document.shapes_by_rank()
     counts = [count_nodes(shape) for shape in ranked]
@@ -186,8 +191,8 @@ def _measured(document: Document, size: int, opened: Picture, longest: int, mask
         opens=openings(document, layers or top_groups(document.root), width, height),
         crossing=_crossing(ranked),
         objects=None if asked is None else _agreement(document, folders.pixels_of(asked, height, width)),
-        explained=visibility.explained(picture, shown),
-        missing=tuple(visibility.missing(picture, shown)),
+        explained=visibility.explained(seen, drawn),
+        missing=tuple(visibility.missing(seen, drawn)),
         left_out=document.left_out,
     )
 
