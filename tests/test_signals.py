@@ -115,3 +115,18 @@ def test_an_interrupt_that_a_library_loses_still_ends_the_run(raised, tmp_path, 
     assert cli.main(["vectorize", str(tmp_path / "a.png")]) == 130
     assert capsys.readouterr().err == "layervec: interrupted.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_nothing_is_said_of_an_interrupt_that_a_library_loses(capfd):
+    class Lossy:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def run() -> None:
+        with signals.ended_as_interrupted():
+            Lossy()
+            signals.check()
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert capfd.readouterr().err == ""

@@ -6,6 +6,7 @@ Knows nothing of what a run is. A library has no business with signals; only the
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,19 +32,22 @@ def check() -> None:
 def ended_as_interrupted(*, for_good: bool = False) -> Iterator[None]:
     """Let signals raise KeyboardInterrupt inside.
 
-    Only the first one does: another must not break off the clearing up. What is ignored stays so (nohup).
+    Only the first one does: another must not break off the clearing up. What is ignored stays so (nohup). Where it is
+    lost in a library's callback, Python says nothing of that; `check` raises it again.
     for_good: the process ends after this, so that once one has come, the others are ignored until it is gone.
     """
     _came.clear()
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
         return
-    before = _taken()
+    before, told = _taken(), sys.unraisablehook
     for number in before:
         signal.signal(number, _interrupt)
+    sys.unraisablehook = lambda lost: None if came() and lost.exc_type is KeyboardInterrupt else told(lost)
     try:
         yield
     finally:
+        sys.unraisablehook = told
         for number, how in before.items():
             signal.signal(number, signal.SIG_IGN if for_good and came() else how)
 
