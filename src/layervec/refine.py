@@ -29,7 +29,7 @@ from layervec.ranks import rank
 from layervec.regular import regular
 from layervec.settings import Effort
 from layervec.tree import node_sums
-from layervec.types import Bool, Float32, Float64, Int64, RegionTree
+from layervec.types import Bool, Float32, Float64, Int64, RegionTree, Scene
 
 FIRST_SHARE = 0.75  # of the budget is painted before the first round; the rest goes where the error then is
 SWAP_SHARE = 0.2  # of the shapes at most make room for better ones in a round
@@ -448,21 +448,23 @@ class _Run:
     def _without_doubles(self, plan: Plan) -> Plan:
         """Drop shapes that show in simpler drawings alone, if others, ranked anew, stand in for them there."""
         limit = WORTH * self.least_gain
-        removal = self._removal(plan)
-        hidden = plan.nodes[(removal < limit) & ~self._content[plan.nodes]]
-        for node in np.setdiff1d(hidden, [0]):
+        fit, order = self._laid_out(plan)
+        hidden = (self._removal(fit.scene(), order) < limit) & ~self._content[plan.nodes]
+        hidden &= np.arange(len(plan)) != self._base(plan)
+        loss = self._loss(plan, PREFIXES) if hidden.any() else 0.0
+        for node in np.sort(plan.nodes[hidden]):
             left = self.ranked(plan.only(np.flatnonzero(plan.nodes != node)))
-            if self._loss(left, PREFIXES) <= self._loss(plan, PREFIXES) + limit:
-                plan = left
+            without = self._loss(left, PREFIXES)
+            if without <= loss + limit:
+                plan, loss = left, without
         return plan
 
-    def _removal(self, plan: Plan) -> Float64:
-        """Return the squared error that dropping each shape adds to the whole drawing: float64 [k]."""
+    def _removal(self, scene: Scene, order: Int64) -> Float64:
+        """Return the squared error that dropping each shape adds to a drawing laid out in this order: float64 [k]."""
         from layervec import raster
 
-        fit, order = self._laid_out(plan)
-        removal = np.zeros(len(plan))
-        removal[order] = raster.survey(fit.scene(), self.target, threads=self.threads).removal
+        removal = np.zeros(len(order))
+        removal[order] = raster.survey(scene, self.target, threads=self.threads).removal
         return removal
 
     def _loss(self, plan: Plan, prefixes: tuple[tuple[int, float], ...] = ()) -> float:
@@ -470,8 +472,7 @@ class _Run:
         from layervec import raster
 
         fit, order = self._laid_out(plan)
-        parts = _weighted(order, prefixes)
-        scenes = [(fit.only(shown).scene(), weight) for shown, weight in parts]
+        scenes = [(fit.only(shown).scene(), weight) for shown, weight in _weighted(order, prefixes)]
         return sum(weight * raster.fit_pass(scene, self.target, threads=self.threads).loss for scene, weight in scenes)
 
     def ranked(self, plan: Plan) -> Plan:
@@ -492,7 +493,8 @@ class _Run:
         from layervec import raster
 
         fit, order = self._laid_out(plan)
-        worth = self._removal(plan)
+        scene = fit.scene()
+        worth = self._removal(scene, order)
         for shown, weight in _weighted(order, PREFIXES)[1:]:
             ranks = order[shown]
             simpler = raster.survey(fit.only(shown).scene(), self.target, threads=self.threads).removal
@@ -500,7 +502,7 @@ class _Run:
         worth *= factors(self.tree)[plan.nodes]
         content = self._content[plan.nodes] & (worth > SEEN_SHARE * self.least_gain)
         worth[content] = np.maximum(worth[content], self.least_gain)
-        image = raster.render(fit.scene(), self.target.shape[2], self.target.shape[1], threads=self.threads)
+        image = raster.render(scene, self.target.shape[2], self.target.shape[1], threads=self.threads)
         return worth, image[..., : self.target.shape[0]]
 
 

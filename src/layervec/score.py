@@ -167,9 +167,9 @@ def _measured(document: Document, size: int, opened: Picture, longest: int, mask
     height, width = picture.shape[:2]
     asked = None if masks is None else folders.masks(masks, width, height, (opened.width, opened.height))
     shown = document.render(width, height, _WHITE)
-    seen, drawn = picture, shown
-    if max(opened.raster.height, opened.raster.width) < longest:  # what is enlarged is blurred, which no drawing is
-        seen = compared(opened.raster, max(opened.raster.height, opened.raster.width))
+    seen, drawn, own = picture, shown, max(opened.raster.height, opened.raster.width)
+    if own < longest:  # what is enlarged is blurred, which no drawing is
+        seen = compared(opened.raster, own)
         drawn = document.render(seen.shape[1], seen.shape[0], _WHITE)
     error = metrics.mse(shown, picture)
     ranked = document.shapes_by_rank()

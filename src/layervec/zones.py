@@ -15,6 +15,7 @@ import numpy as np
 
 from layervec import details, gather
 from layervec.grain import grain
+from layervec.masks import boxes
 from layervec.masks import grown as grow
 from layervec.types import Bool, Float32, Float64, Int32, Int64
 
@@ -38,8 +39,7 @@ CALM_SHARE_ICON = 0.5  # likewise there
 RIDGE = 1e-6  # of a piece's area, added to the sums that a surface is fitted to; keeps those of thin pieces solvable
 RIM = 2  # px around zones, antialiased or blurred, that go to the zone that they look like
 EXPLAINED = 0.8  # of the pixels of a thin zone, that details have or give to a zone, else it stays a zone
-MOST_SPECK = 4  # px of a detail that may be a mixture of what it touches
-ALONG = 0.8  # of the pixels of a larger one, that touch both colours that it mixes
+ALONG = 0.8  # of the pixels of a detail, that touch both colours that it mixes; specks need not
 SEAM = 0.2  # of a channel; how far off the mixtures of both sides a thin zone may be that is only their border
 MOST_OFF = 0.8  # of the squared contrast nearby; a pixel that is farther off its neighbour is not of the same zone
 MIXED = 0.05  # of a channel; what is by more darker or lighter than all zones around is no mixture of them but a line
@@ -73,8 +73,9 @@ def find(sharp: Float32, pixels: Float32, known: Float32) -> Zones:
     inside = inside.reshape(h, w)
     colours = _colours(inside.ravel(), flat, len(solid))
     thin = _thin(inside, len(solid))
-    letters = _on_one_ground(inside, colours, thin) | (thin & ~_wide(inside, len(solid)))
-    inside = _without_seams(inside, colours, letters)
+    narrow = thin & ~_wide(inside, len(solid))
+    letters = _on_one_ground(inside, colours, thin) | narrow
+    inside = _without_seams(inside, colours, letters, narrow)
     colours, solid = _in_known(colours, known, thin), solid | thin
 
     def without(left: Bool) -> tuple[Zones, details.Details]:
@@ -129,12 +130,15 @@ def _wide(labels: Int32, count: int) -> Bool:
     return np.asarray(np.bincount(square[whole], minlength=count) > 0)
 
 
-def _without_seams(labels: Int32, colours: Float64, thin: Bool) -> Int32:
-    """Give thin zones that only mix what lies on their two sides, as antialiased borders do, to the likelier side."""
+def _without_seams(labels: Int32, colours: Float64, thin: Bool, narrow: Bool) -> Int32:
+    """Give narrow zones that only mix what lies on their two sides, as antialiased borders do, to the likelier side.
+
+    thin, narrow: bool [k]; thin ones are no side.
+    """
     found = labels.copy()
     if len(thin) < 2:
         return found
-    for i in np.flatnonzero(thin & ~_wide(labels, len(thin))):
+    for i in np.flatnonzero(narrow):
         mine = labels == i
         beside = labels[grow(mine, 1)]
         count = np.bincount(beside[beside >= 0], minlength=len(thin))
@@ -196,16 +200,21 @@ def _without_specks(labels: Int32, colours: Float64, solid: Bool, fine: Bool) ->
     """
     found = labels.copy()
     area = np.bincount(labels.ravel() + 1, minlength=len(colours) + 1)[1:]
-    small = area <= MOST_SPECK
+    small = area <= details.MOST_SPECK
+    box = boxes(labels + 1, len(colours) + 1)[1:]
+    end = np.ones(labels.shape, bool)
+    end[1:-1, 1:-1] = False
     for i in np.flatnonzero(fine & (area > 0) & (small | ~_wide(labels, len(colours)))):
-        mine = labels == i
-        beside = np.unique(labels[grow(mine, 1) & ~mine])
+        top, left, bottom, right = box[i]
+        window = np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+        near = labels[window]
+        mine = near == i
+        beside = np.unique(near[grow(mine, 1) & ~mine])
         beside = beside[beside >= 0]
-        ends = itertools.combinations(beside[solid[beside]], 2)
-        for one, other in ends:
+        for one, other in itertools.combinations(beside[solid[beside]], 2):
             share, off = _mixture(colours[i], colours[one], colours[other])
-            if off <= ALIKE and 0.0 < share < 1.0 and (small[i] or _along(mine, labels, one, other)):
-                found[mine] = one if share < 0.5 else other
+            if off <= ALIKE and 0.0 < share < 1.0 and (small[i] or _along(mine, near, one, other, end[window])):
+                found[window][mine] = one if share < 0.5 else other
                 break
     return found
 
@@ -217,13 +226,10 @@ def _mixture(colour: Float64, one: Float64, other: Float64) -> tuple[float, floa
     return share, float(np.abs(off - share * way).max())
 
 
-def _along(mine: Bool, labels: Int32, one: int, other: int) -> bool:
+def _along(mine: Bool, labels: Int32, one: int, other: int, end: Bool) -> bool:
     """Tell whether most pixels have both zones beside them, or one and the end of the canvas."""
-    beside = grow(labels == one, 1), grow(labels == other, 1)
-    end = np.ones(labels.shape, bool)
-    end[1:-1, 1:-1] = False
-    both = (beside[0] & beside[1]) | (end & (beside[0] | beside[1]))
-    return bool(both[mine].mean() >= ALONG)
+    a, b = grow(labels == one, 1), grow(labels == other, 1)
+    return bool(((a & b) | (end & (a | b)))[mine].mean() >= ALONG)
 
 
 def _touching(labels: Int32, colours: Float64, solid: Bool, fine: Bool) -> Int64:
@@ -389,11 +395,13 @@ def _colours(labels: Int32, flat: Float32, count: int) -> Float64:
     _, first, of, number = np.unique(code, return_index=True, return_inverse=True, return_counts=True)
     owner = labels[inside[first]]
     share = number / np.bincount(labels[inside], minlength=count)[owner]
-    exact = _means(of, flat[inside], len(number))
-    near = np.abs(exact - found[owner]).max(axis=1) <= ALIKE
-    order = np.argsort(number, kind="stable")  # the most frequent one of a label is written last
-    most = order[(share >= np.where(near, NEAR_SHARE, EXACT_SHARE))[order]]
-    found[owner[most]] = exact[most]
+    frequent = np.flatnonzero(share >= NEAR_SHARE)
+    frequent = frequent[np.argsort(number[frequent], kind="stable")]  # the most frequent one of a label is written last
+    place = np.full(len(number), -1)
+    place[frequent] = np.arange(len(frequent))
+    exact, owner = _means(place[of], flat[inside], len(frequent)), owner[frequent]
+    own = (share[frequent] >= EXACT_SHARE) | (np.abs(exact - found[owner]).max(axis=1) <= ALIKE)
+    found[owner[own]] = exact[own]
     return found
 
 
@@ -454,6 +462,7 @@ def _grown(labels: Int32, sharp: Float32, pixels: Float32) -> Int32:
     """Give pixels within RIM px of zones to the one of their neighbours' that looks most like them.
 
     Not those of thin lines, which no zones there make by mixing: else a line would be split between its two sides.
+    sharp: [h, w, c], `pixels` without fringes.
     """
     h, w = labels.shape
     most = _most_off(labels >= 0, sharp)
@@ -481,7 +490,7 @@ def _most_off(known: Bool, pixels: Float32) -> Float32:
     import cv2
 
     channels = pixels.shape[2]
-    if pixels.shape[2] == 4:
+    if channels == 4:
         pixels = np.concatenate([pixels, pixels[..., :3] - pixels[..., 3:]], axis=2)  # less one, the same for all
     near = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
     sheets = np.moveaxis(pixels, 2, 0)  # filters take four channels at most
